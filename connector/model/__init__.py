@@ -1,0 +1,1 @@
+"""Nouns of the program. No I/O, no clock, no randomness."""

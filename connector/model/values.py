@@ -1,0 +1,86 @@
+"""Canonical values: what a field holds after mapping, the same on both sides.
+
+A field is absent (its name is not in the mapping of values), null (None), or one of `Scalar`.
+`Money` carries its currency; a date is not an instant; a reference names an entity and a key of ONE side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class Side(StrEnum):
+    """Left or right: the order in `between:`. People see the system's configured name instead."""
+
+    LEFT = "left"
+    RIGHT = "right"
+
+    @property
+    def other(self) -> Side:
+        return Side.RIGHT if self is Side.LEFT else Side.LEFT
+
+
+@dataclass(frozen=True, slots=True)
+class Sides(Generic[T]):
+    """One value per side."""
+
+    left: T
+    right: T
+
+    def __getitem__(self, side: Side) -> T:
+        return self.left if side is Side.LEFT else self.right
+
+    def __iter__(self) -> Iterator[T]:
+        yield self.left
+        yield self.right
+
+    def map(self, function: Callable[[T], U]) -> Sides[U]:
+        return Sides(function(self.left), function(self.right))
+
+    def with_(self, side: Side, value: T) -> Sides[T]:
+        return Sides(value, self.right) if side is Side.LEFT else Sides(self.left, value)
+
+    def mirrored(self) -> Sides[T]:
+        return Sides(self.right, self.left)
+
+
+class Money(NamedTuple):
+    """An amount in one currency (ISO 4217). Never a float."""
+
+    amount: Decimal
+    currency: str
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency}"
+
+
+class Ref(NamedTuple):
+    """A reference to a record of `entity` by its key in the system the values came from."""
+
+    entity: str
+    key: str
+
+
+class Line(NamedTuple):
+    """One line of an order or invoice.
+
+    key: the line's own id in its system (None while it does not exist there yet).
+    partner: the other system's line id, where this system stores it (None otherwise).
+    """
+
+    key: str | None
+    partner: str | None
+    values: Mapping[str, Value]
+
+
+Scalar: TypeAlias = str | bool | int | Decimal | date | datetime | Money | Ref | None
+Value: TypeAlias = "Scalar | tuple[Line, ...]"
+Values: TypeAlias = Mapping[str, Value]
