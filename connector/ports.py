@@ -21,7 +21,7 @@ from connector.model.rows import (
     LinkState,
     RunRow,
 )
-from connector.model.values import Side
+from connector.model.values import Side, Sides
 
 # --------------------------------------------------------------------------------------------- adapters
 
@@ -294,6 +294,67 @@ class Vault(Protocol):
     def seal(self, data: bytes, purpose: bytes) -> bytes: ...
 
     def open(self, sealed: bytes, purpose: bytes) -> bytes: ...
+
+
+@dataclass(slots=True)
+class Found:
+    """One unlinked record on its way through a run. mate: the other side's record it was matched with."""
+
+    seq: int
+    record: Record
+    own: bool = False
+    partner: Key | None = None
+    doubt: str | None = None
+
+
+class Spool(Protocol):
+    """Scratch space of one run: the records read, sealed under a key that dies with the process. Flat in memory."""
+
+    def add_linked(self, side: Side, rows: Sequence[tuple[int, Record | None, Key]]) -> None:
+        """(link id, record or None when the system does not know the key, key). A later row replaces an earlier."""
+
+    def add_unlinked(self, side: Side, rows: Sequence[tuple[Record, bool, Key | None, tuple[bytes, ...]]]) -> None:
+        """(record, made by us, partner key it carries, match prints). A later row of the same key replaces."""
+
+    def lonely(self, after: int, limit: int) -> list[tuple[int, Side, Key]]:
+        """Links of which only one side is here: (link, the side that is here, its key), by link id."""
+
+    def linked(self, after: int, limit: int) -> list[tuple[int, Sides[tuple[Key, Record | None] | None]]]:
+        """Links with what is here of both sides, by link id."""
+
+    def match(self, rule: int) -> None:
+        """Mate unlinked records whose print of this rule is equal and occurs once on each side; where it occurs more
+        often, mark all of them doubtful. Empty prints never match."""
+
+    def match_partners(self) -> None:
+        """Mate records made by us with the unlinked record whose key they carry."""
+
+    def pairs(self, after: int, limit: int) -> list[tuple[Found, Found]]:
+        """Mated records (left, right), by the left one's number."""
+
+    def singles(self, side: Side, after: int, limit: int) -> list[Found]:
+        """Unlinked records without a mate, by number."""
+
+    def promote(self, side: Side, links: Mapping[Key, tuple[int, Key]]) -> None:
+        """Turn unlinked records (key of `side` -> link id, other side's key) into linked ones, on both sides."""
+
+    def doubt(self, side: Side, keys: Collection[Key], reason: str) -> None:
+        """Mark unlinked records as not to be created."""
+
+    def note_listed(self, side: Side, links: Collection[int]) -> None: ...
+
+    def unlisted(self, side: Side, links: Collection[int]) -> set[int]:
+        """Those of the links that a full read did not list on that side."""
+
+    def counts(self) -> tuple[int, Sides[int]]:
+        """Links here; unlinked records per side."""
+
+    def count_pairs(self) -> int: ...
+
+    def clear(self) -> None:
+        """Empty it for the next round."""
+
+    def close(self) -> None: ...
 
 
 class Clock(Protocol):

@@ -12,6 +12,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from connector.model.values import Line, Money, Ref, Value
 
 CANON_REV = 1
@@ -71,3 +73,40 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
 def encode(value: Value) -> bytes:
     """The one encoding of a canonical value. Raises KeyError for a type that is not canonical."""
     return _ENCODERS[type(value)](value)
+
+
+def dump(values: tuple[Value, Value]) -> bytes:
+    """A pair of scalar values (left, right) as bytes that `load` reads back; only ever stored sealed."""
+    return msgspec.msgpack.encode([encode(value) for value in values])
+
+
+def load(data: bytes) -> tuple[Value, Value]:
+    """The pair that `dump` wrote."""
+    left, right = msgspec.msgpack.decode(data, type=list[bytes])
+    return _decode(left), _decode(right)
+
+
+def _decode(data: bytes) -> Value:
+    tag, text_ = data[:1], data[1:].decode()
+    match tag:
+        case b"\x00":
+            return None
+        case b"s":
+            return text_
+        case b"b":
+            return text_ == "1"
+        case b"i":
+            return int(text_)
+        case b"d":
+            return Decimal(text_)
+        case b"m":
+            amount, currency = text_.split(" ")
+            return Money(Decimal(amount), currency)
+        case b"r":
+            entity, _, key = text_.partition("/")
+            return Ref(entity, key)
+        case b"t":
+            return datetime.fromisoformat(text_)
+        case b"a":
+            return date.fromisoformat(text_)
+    raise ValueError(f"not a dumped value: {data[:1]!r}")

@@ -1,0 +1,1 @@
+"""Carries out: reads both sides, lets `merge` decide, writes, settles, recovers. Generators over port effects."""

@@ -1,0 +1,346 @@
+"""Applies a batch of plans: first commit (intents before anything is sent), writes, last commit (what they left).
+
+T1  links, adopts, conflicts, losers, intents PLANNED or SENT        one durable commit
+T2  targets without conditional writes: read again; moved -> given up, else SENT
+W   the calls, in parallel up to each system's concurrency
+T3  applied -> settle; not applied -> hint or dead letter; unknown -> stays SENT for recovery
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from connector.engine.assess import Item, ItemPlan
+from connector.engine.draft import RETRY, Draft, Drafter, Pending, Thread
+from connector.engine.effects import Call, Effects, call, commit, look, now
+from connector.engine.endings import end
+from connector.engine.settle import settle
+from connector.engine.work import Work
+from connector.errors import (
+    ConnectorError,
+    DeniedError,
+    NotFoundError,
+    RejectedError,
+    StaleError,
+    TransientError,
+    UncertainError,
+)
+from connector.merge.records import Step
+from connector.model.records import Key, Op, Outcome, Record, WriteResult
+from connector.model.rows import DeadRow, HintRow, IntentState, LinkRow, LinkState
+from connector.model.values import Side
+from connector.ports import Tx
+
+ID_BLOCK = 1000
+NOTHING: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class _Last:
+    """The rows of a batch's last commit."""
+
+    updates: dict[int, LinkRow] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+    hints: list[HintRow] = field(default_factory=list)
+    dead: list[DeadRow] = field(default_factory=list)
+    closed: list[tuple[int, str]] = field(default_factory=list)
+    tombstones: list[tuple[Side, Key]] = field(default_factory=list)
+    revived: list[tuple[Side, Key]] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)
+    denied: DeniedError | None = None
+
+
+def take_ids(work: Work, count: int) -> Effects[None]:
+    """Make sure that many link ids are at hand; they come from the store in blocks."""
+    if len(work.ids) < count:
+        block: range = yield from commit(lambda tx: tx.reserve_ids(max(count, ID_BLOCK)))
+        work.ids.extend(reversed(block))
+
+
+def apply_batch(work: Work, plans: Sequence[ItemPlan]) -> Effects[list[Item]]:
+    """Carry out the plans; the items that need another round right away (something flows back)."""
+    at = yield from now()
+    yield from take_ids(work, len(plans))
+    survivors = yield from _survivors(work, plans)
+    drafter = Drafter(work, at)
+    threads = [_draft(drafter, plan, survivors) for plan in plans]
+    draft = drafter.draft
+    yield from commit(lambda tx: _first_commit(tx, work, draft), durable=True)
+    given_up = yield from _second_commit(work, draft)
+    outcomes = yield from _send(work, [p for p in draft.pending if p.write.token not in given_up])
+    at = yield from now()
+    last = _Last()
+    for pending in draft.pending:
+        outcome = outcomes.get(pending.write.token) or Outcome(None, None, StaleError("changed before it was written"))
+        _take_outcome(work, pending, outcome, last, at)
+    if draft.pending:
+        yield from commit(lambda tx: _last_commit(tx, work, last))
+    for thread in threads:
+        if thread.item.rounds == 0:
+            work.tally.add(thread.result)
+    if last.denied is not None:
+        raise last.denied
+    return [_again(thread) for thread in threads if thread.follow]
+
+
+def _draft(drafter: Drafter, plan: ItemPlan, survivors: Mapping[tuple[Side, Key], LinkRow]) -> Thread:
+    item = plan.item
+    for side in Side:
+        key = item.keys[side]
+        if key is not None and drafter.work.hinted:
+            drafter.draft.handled.append((side, key))
+    if plan.create is not None:
+        return drafter.create(plan)
+    if item.single is not None:
+        return _not_created(drafter, plan, item.single)
+    assert item.link is not None
+    if item.link.id in drafter.work.open_links:
+        return Thread(item, item.link, plan.base, "held")
+    if plan.step is Step.KEEP:
+        return drafter.merge(plan)
+    if plan.step is Step.MERGE:
+        return drafter.merge(plan)
+    return end(drafter, plan, survivors)
+
+
+def _not_created(drafter: Drafter, plan: ItemPlan, source: Side) -> Thread:
+    """An unlinked record that is not created: it waits, is refused, or the sync creates nothing there."""
+    item, key = plan.item, plan.item.keys[source]
+    assert key is not None
+    thread = Thread(item, item.link or LinkRow(0, "", LinkState.HALF, item.keys), plan.base, "skipped")
+    if plan.waits is not None:
+        due = drafter.now + (drafter.spec.settle if not plan.waits else 6 * 3600)
+        drafter.hint(source, key, plan.reason, due, plan.waits or None)
+        thread.result = "held"
+        drafter.work.tally.extra["waiting"] += 1
+    elif plan.refused:
+        drafter.refuse(item, source, "create", plan.reason, "held" if item.doubt else "refused")
+        thread.result = "failed"
+    return thread
+
+
+def _survivors(work: Work, plans: Sequence[ItemPlan]) -> Effects[dict[tuple[Side, Key], LinkRow]]:
+    found: dict[tuple[Side, Key], LinkRow] = {}
+    for side in Side:
+        keys = [r.merged_into for plan in plans if (r := plan.item.records[side]) is not None and r.merged_into]
+        if keys:
+            links: dict[Key, LinkRow] = yield from look(
+                lambda tx, side=side, keys=keys: tx.links_by_key(work.spec.kind, side, keys)  # type: ignore[misc]
+            )
+            found.update({(side, key): link for key, link in links.items() if link.state is LinkState.LINKED})
+    return found
+
+
+def _first_commit(tx: Tx, work: Work, draft: Draft) -> None:
+    kind = work.spec.kind
+    if draft.inserts:
+        tx.insert_links(draft.inserts)
+    if draft.updates:
+        tx.update_links(draft.updates)
+    for side in Side:
+        handled = [key for s, key in draft.handled if s is side]
+        if handled:
+            tx.drop_hints(kind, side, handled)
+            tx.drop_dead(kind, side, handled)
+        ended = [key for s, key in draft.tombstones if s is side]
+        if ended:
+            tx.add_tombstones(kind, side, ended, work.started)
+        aliases = {key: link for s, key, link in draft.aliases if s is side}
+        if aliases:
+            tx.add_aliases(kind, side, aliases)
+    if draft.intents:
+        tx.put_intents(draft.intents)
+    if draft.closed:
+        tx.drop_conflicts(draft.closed)
+    if draft.conflicts:
+        tx.put_conflicts(draft.conflicts)
+    if draft.hints:
+        tx.put_hints(draft.hints)
+    if draft.dead:
+        tx.put_dead(draft.dead)
+    if draft.journal:
+        tx.append_journal(draft.journal)
+
+
+def _second_commit(work: Work, draft: Draft) -> Effects[frozenset[str]]:
+    """Where writes are unconditional: read again right before, give up what moved, mark the rest as sent."""
+    given_up: set[str] = set()
+    ready: list[str] = []
+    for side in Side:
+        capabilities = work.spec.systems[side].capabilities
+        loose = [p for p in draft.pending if p.side is side and p.op is not Op.CREATE]
+        if capabilities.conditional_write or not loose:
+            continue
+        keys = [str(p.write.key) for p in loose]
+        fresh: Mapping[Key, Record] = yield from call(side, "read", work.spec.systems[side].object, keys)
+        for pending in loose:
+            record, planned = fresh.get(str(pending.write.key)), pending.thread.item.records[side]
+            moved = record is None or planned is None or record.version != planned.version
+            (given_up.add if moved else ready.append)(pending.write.token)
+    if ready:
+        at = yield from now()
+        yield from commit(lambda tx: tx.mark_intents(ready, IntentState.SENT, at), durable=True)
+    return frozenset(given_up) if given_up else NOTHING
+
+
+def _send(work: Work, pending: Sequence[Pending]) -> Effects[dict[str, Outcome]]:
+    """Make the calls: one Op per call, at most batch_write writes each, both sides side by side."""
+    calls: list[tuple[list[Pending], Call]] = []
+    for side in Side:
+        system = work.spec.systems[side]
+        size = system.capabilities.batch_write
+        for op in Op:
+            group = [p for p in pending if p.side is side and p.op is op]
+            for start in range(0, len(group), size):
+                part = group[start : start + size]
+                calls.append((part, Call(side, "write", (system.object, [p.write for p in part]))))
+    outcomes: dict[str, Outcome] = {}
+    width = max(1, min(system.capabilities.concurrency for system in work.spec.systems))
+    for start in range(0, len(calls), width):
+        wave = calls[start : start + width]
+        answers = yield [effect for _, effect in wave]
+        for (part, effect), answer in zip(wave, answers, strict=True):
+            work.tally.extra["write calls"] += 1
+            outcomes.update(_outcomes(work, effect.side, part, answer))
+    return outcomes
+
+
+def _outcomes(work: Work, side: Side, part: Sequence[Pending], answer: WriteResult | Exception) -> dict[str, Outcome]:
+    if isinstance(answer, ConnectorError):
+        return {p.write.token: Outcome(None, None, answer) for p in part}
+    if isinstance(answer, Exception):
+        raise answer
+    if len(answer.outcomes) != len(part):
+        lost = UncertainError(f"{work.spec.names[side]} answered {len(answer.outcomes)} results for {len(part)} writes")
+        return {p.write.token: Outcome(None, None, lost) for p in part}
+    if answer.span is not None:
+        work.chains[side].add(*answer.span)
+    return {p.write.token: outcome for p, outcome in zip(part, answer.outcomes, strict=True)}
+
+
+def _take_outcome(work: Work, pending: Pending, outcome: Outcome, last: _Last, at: float) -> None:
+    thread, side, error = pending.thread, pending.side, outcome.error
+    source, source_key = side.other, pending.settlement.source_key
+    token = pending.write.token
+    if error is None:
+        _applied(work, pending, outcome, last, at)
+        return
+    thread.result = "failed"
+    if isinstance(error, UncertainError):
+        work.tally.extra["uncertain"] += 1
+        return  # the intent stays SENT: recovery finds out
+    last.done.append(token)
+    key = source_key if source_key is not None else str(pending.write.key)
+    if isinstance(error, (StaleError, NotFoundError)):
+        thread.result = "skipped"
+        last.hints.append(HintRow(work.spec.kind, source, key, None, "moved under us", at, 1, None, at))
+    elif isinstance(error, TransientError):
+        due = at + (error.after or RETRY)
+        last.hints.append(HintRow(work.spec.kind, source, key, None, f"try again: {error}", due, 1, None, at))
+    elif isinstance(error, DeniedError):
+        last.denied = error
+        last.hints.append(HintRow(work.spec.kind, source, key, None, "was denied", at, 1, None, at))
+    else:
+        code = error.code if isinstance(error, RejectedError) else "error"
+        record = thread.item.records[source]
+        version = record.version if record is not None else None
+        last.dead.append(
+            DeadRow(work.spec.kind, source, key, pending.op.value, str(error), code, at, 1, version, thread.link.id)
+        )
+
+
+def _applied(work: Work, pending: Pending, outcome: Outcome, last: _Last, at: float) -> None:
+    thread, side, settlement = pending.thread, pending.side, pending.settlement
+    kind = work.spec.kind
+    last.done.append(pending.write.token)
+    last.closed.extend((thread.link.id, unit) for unit in settlement.closes)
+    if settlement.retire:
+        _ended(thread, side, pending.op, last)
+        return
+    record = outcome.record
+    if record is None:
+        # Applied, but nothing was shown: link it, and let a fresh read settle the fields.
+        if outcome.key is not None:
+            thread.link = _linked(thread.link, side, outcome.key)
+            last.updates[thread.link.id] = thread.link
+        hint_key = str(settlement.source_key)
+        last.hints.append(HintRow(kind, side.other, hint_key, None, "written, not shown", at, 0, None, at))
+        return
+    thread.link = settle(work, thread.link, thread.base, settlement, side, record, own=True)
+    last.updates[thread.link.id] = thread.link
+    if pending.op is Op.CREATE:
+        last.released.extend(f"{kind}/{s}/{thread.link.keys[s]}" for s in Side)
+    _shown(work, thread, side, record)
+
+
+def _linked(link: LinkRow, side: Side, key: Key) -> LinkRow:
+    return LinkRow(
+        link.id,
+        link.kind,
+        LinkState.LINKED,
+        link.keys.with_(side, key),
+        link.gen,
+        link.seen,
+        link.prints,
+        link.layout,
+        link.canon,
+        link.base,
+    )
+
+
+def _ended(thread: Thread, target: Side, op: Op, last: _Last) -> None:
+    """The image was deleted or put out of use: the link is over."""
+    link = thread.link
+    prints = link.prints.with_(target.other, None)
+    ended = [target.other]
+    if op is Op.DELETE:
+        prints = prints.with_(target, None)
+        ended.append(target)
+    last.tombstones.extend((side, str(link.keys[side])) for side in ended)
+    thread.link = LinkRow(
+        link.id, link.kind, LinkState.CLOSED, link.keys, link.gen, link.seen, prints, link.layout, link.canon, link.base
+    )
+    last.updates[link.id] = thread.link
+
+
+def _shown(work: Work, thread: Thread, side: Side, record: Record) -> None:
+    """Go on with what the target shows now: units both sides have but no agreement covers flow back at once."""
+    item = thread.item
+    item.records = item.records.with_(side, record)
+    item.keys = item.keys.with_(side, record.key)
+    decoded = work.decode(side, record)
+    item.decoded[side] = decoded
+    item.encodings[side] = work.shape.encodings(decoded.values)
+    left, right = item.encodings[Side.LEFT], item.encodings[Side.RIGHT]
+    open_units = any(name in left and name in right and name not in thread.base.prints for name in work.shape.units)
+    thread.follow = item.rounds < 2 and open_units
+
+
+def _again(thread: Thread) -> Item:
+    item = thread.item
+    item.link = thread.link
+    item.fresh = False
+    item.wholes = {}
+    item.rounds += 1
+    return item
+
+
+def _last_commit(tx: Tx, work: Work, last: _Last) -> None:
+    kind = work.spec.kind
+    if last.updates:
+        tx.update_links(list(last.updates.values()))
+    if last.done:
+        tx.drop_intents(last.done)
+    if last.closed:
+        tx.drop_conflicts(last.closed)
+    for side in Side:
+        ended = [key for s, key in last.tombstones if s is side]
+        if ended:
+            tx.add_tombstones(kind, side, ended, work.started)
+    if last.hints:
+        tx.put_hints(last.hints)
+    if last.dead:
+        tx.put_dead(last.dead)
+    if last.released:
+        tx.release_hints(last.released)

@@ -1,0 +1,167 @@
+"""What happens to a link when one of its records ends: deleted, missing, merged into another, or alive again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from connector.engine.assess import Item, ItemPlan
+from connector.engine.draft import Drafter, Thread
+from connector.engine.settle import Settlement
+from connector.merge.records import Step
+from connector.model.records import Key, Op
+from connector.model.rows import ConflictRow, LinkRow, LinkState
+from connector.model.values import Side, Sides
+
+DELETE = "delete"
+RESTORED = "restored"
+CHANGED = "deleted and changed"
+MISSING = "missing"
+
+
+def end(drafter: Drafter, plan: ItemPlan, survivors: Mapping[tuple[Side, Key], LinkRow]) -> Thread:
+    """Carry one record-level step into the draft. survivors: links of the records others were merged into."""
+    item = plan.item
+    assert item.link is not None
+    thread = Thread(item, item.link, plan.base)
+    step = plan.step
+    if step in (Step.DELETE_LEFT, Step.DELETE_RIGHT):
+        assert step.target is not None
+        _delete(drafter, thread, step.target)
+    elif step is Step.CLOSE:
+        close(drafter, thread, both=True)
+        thread.result = "updated"
+    elif step is Step.MERGED:
+        _merged(drafter, thread, survivors)
+    elif step is Step.HOLD:
+        reason = RESTORED if item.link.state is LinkState.CLOSED else CHANGED
+        _held_or_decided(drafter, thread, reason)
+    else:
+        _confirm(drafter, thread, step)
+    return thread
+
+
+def deleted_side(item: Item) -> Side:
+    """The side whose record is gone."""
+    record = item.records.left
+    return Side.LEFT if record is None or record.deleted else Side.RIGHT
+
+
+def _delete(drafter: Drafter, thread: Thread, target: Side) -> None:
+    """One side ended, the other is as both last agreed: the policy decides."""
+    spec, item = drafter.spec, thread.item
+    policy = "ignore" if spec.entity.projects else spec.deletes
+    conflict = item.conflicts.get("*")
+    if policy == "ask":
+        if conflict is None or conflict.choice is None:
+            _hold(drafter, thread, DELETE)
+            return
+        policy = "propagate" if conflict.choice is target.other else "ignore"
+    if policy != "ignore" and not any(unit.flow.allows(target) for unit in spec.units):
+        policy = "ignore"
+    if policy == "archive" and spec.entity.retire is None:
+        policy = "ignore"
+    if policy == "ignore":
+        close(drafter, thread, ended=target.other)
+        thread.result = "skipped"
+    elif policy == "archive":
+        _retire(drafter, thread, target)
+    else:
+        record = item.records[target]
+        version = record.version if record is not None else None
+        settlement = Settlement(item.keys[target.other], None, None, {}, ["*"], None, [], {}, True)
+        thread.result = "updated"
+        drafter.work.tally.extra["deleted"] += 1
+        drafter.pend(thread, target, Op.DELETE, {}, version, settlement, {}, (), rule=f"deletes: {spec.deletes}")
+
+
+def _retire(drafter: Drafter, thread: Thread, target: Side) -> None:
+    """Set the field that says a record is out of use, then close the link."""
+    spec, item = drafter.spec, thread.item
+    assert spec.entity.retire is not None
+    name, value = spec.entity.retire
+    record = item.records[target]
+    assert record is not None
+    fields = spec.systems[target].mapping.encode({name: value}, create=False)
+    settlement = Settlement(item.keys[target.other], None, None, {}, ["*"], None, [], {}, True)
+    thread.result = "updated"
+    drafter.work.tally.extra["retired"] += 1
+    drafter.pend(
+        thread, target, Op.UPDATE, fields, record.version, settlement, {name: value}, (name,), rule="deletes: archive"
+    )
+
+
+def close(drafter: Drafter, thread: Thread, *, both: bool = False, ended: Side | None = None) -> None:
+    """End a link. The keys that ended are tombstones for ever; a side that lives on keeps its print."""
+    link = thread.link
+    prints = link.prints
+    for side in Side:
+        key = link.keys[side]
+        if (both or side is ended) and key is not None:
+            drafter.draft.tombstones.append((side, key))
+            prints = prints.with_(side, None)
+    thread.link = replace(link, state=LinkState.CLOSED, prints=prints)
+    drafter.draft.updates.append(thread.link)
+    if "*" in thread.item.conflicts:
+        drafter.draft.closed.append((link.id, "*"))
+    drafter.journal("closed", "deleted", link=link.id, side=ended, key=link.keys.left, detail=str(link.keys.right))
+
+
+def _hold(drafter: Drafter, thread: Thread, reason: str) -> None:
+    thread.result = "held"
+    prints = Sides[bytes | None](thread.item.wholes.get(Side.LEFT), thread.item.wholes.get(Side.RIGHT))
+    drafter.draft.conflicts.append(ConflictRow(thread.link.id, "*", drafter.spec.kind, reason, prints, drafter.now))
+    drafter.work.tally.extra["conflicts"] += 1
+
+
+def _held_or_decided(drafter: Drafter, thread: Thread, reason: str) -> None:
+    """Deleted on one side and changed on the other, or alive again: only a person can say."""
+    item = thread.item
+    conflict = item.conflicts.get("*")
+    if conflict is None or conflict.choice is None:
+        _hold(drafter, thread, reason)
+        return
+    gone = deleted_side(item)
+    if reason == CHANGED and conflict.choice is gone:
+        record = item.records[gone.other]
+        settlement = Settlement(item.keys[gone], None, None, {}, ["*"], None, [], {}, True)
+        thread.result = "updated"
+        version = record.version if record is not None else None
+        drafter.pend(thread, gone.other, Op.DELETE, {}, version, settlement, {}, (), rule="a person chose to delete")
+        return
+    close(drafter, thread, ended=gone)
+    thread.result = "skipped"
+
+
+def _merged(drafter: Drafter, thread: Thread, survivors: Mapping[tuple[Side, Key], LinkRow]) -> None:
+    """The record was merged into another: the link ends, both ids lead to the survivor, the image is left alone."""
+    item, link = thread.item, thread.link
+    for side in Side:
+        record = item.records[side]
+        if record is None or record.merged_into is None:
+            continue
+        survivor = survivors.get((side, record.merged_into))
+        if survivor is None:
+            _hold(drafter, thread, f"merged into {record.merged_into}, which is not linked")
+            return
+        thread.link = replace(link, state=LinkState.CLOSED, keys=Sides(None, None), prints=Sides(None, None))
+        drafter.draft.updates.append(thread.link)
+        for alias_side in Side:
+            key = link.keys[alias_side]
+            if key is not None:
+                drafter.draft.aliases.append((alias_side, key, survivor.id))
+        drafter.journal("merged", "merged", link=link.id, side=side, key=record.key, detail=record.merged_into)
+        thread.result = "updated"
+        return
+
+
+def _confirm(drafter: Drafter, thread: Thread, step: Step | None) -> None:
+    """Not listed or not found once is no proof: look again after the settle time."""
+    item = thread.item
+    sides = [side for side in Side if item.records[side] is None] or [Side.LEFT]
+    for side in sides:
+        key = item.keys[side]
+        if key is not None:
+            drafter.hint(side, key, MISSING, drafter.now + drafter.spec.settle)
+    thread.result = "held" if step is not Step.WAIT else "skipped"
+    drafter.work.tally.extra["unconfirmed"] += 1

@@ -1,0 +1,145 @@
+"""Hands the spool's contents out as items, batch by batch: links first, then matched pairs, then single records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from connector.engine.apply import take_ids
+from connector.engine.assess import Item
+from connector.engine.effects import Effects, commit, look
+from connector.engine.work import Work
+from connector.model.records import Key, Record
+from connector.model.rows import CandidateRow, LinkRow, LinkState
+from connector.model.values import Side, Sides
+from connector.ports import Found, Tx
+
+Handler = Callable[[list[Item]], Effects[None]]
+
+
+def each_batch(work: Work, size: int, handle: Handler, *, dry: bool) -> Effects[None]:
+    """Call `handle` with every item of the spool, `size` at a time. dry: ids of new links are made up."""
+    after = 0
+    while True:
+        linked = work.spool.linked(after, size)
+        if not linked:
+            break
+        after = linked[-1][0]
+        links: dict[int, LinkRow] = yield from look(_by_id([link for link, _ in linked]))
+        yield from handle([_linked_item(links[number], both) for number, both in linked])
+    after = 0
+    while True:
+        pairs = work.spool.pairs(after, size)
+        if not pairs:
+            break
+        after = pairs[-1][0].seq
+        if not dry:
+            yield from take_ids(work, len(pairs))
+        yield from handle([_pair_item(work, left, right, dry=dry) for left, right in pairs])
+    for side in Side:
+        after = 0
+        while True:
+            singles = work.spool.singles(side, after, size)
+            if not singles:
+                break
+            after = singles[-1].seq
+            yield from handle([_single_item(side, found) for found in singles])
+
+
+def _by_id(ids: Sequence[int]) -> Callable[[Tx], dict[int, LinkRow]]:
+    return lambda tx: tx.links_by_id(ids)
+
+
+def _linked_item(link: LinkRow, both: Sides[tuple[Key, Record | None] | None]) -> Item:
+    records = both.map(lambda pair: pair[1] if pair is not None else None)
+    return Item(link, records, link.keys)
+
+
+def _pair_item(work: Work, left: Found, right: Found, *, dry: bool) -> Item:
+    number = -left.seq if dry else work.ids.pop()
+    keys: Sides[Key | None] = Sides(left.record.key, right.record.key)
+    link = LinkRow(number, work.spec.kind, LinkState.LINKED, keys, 0, layout=work.layout)
+    return Item(link, Sides(left.record, right.record), keys, fresh=True)
+
+
+def _single_item(side: Side, found: Found) -> Item:
+    none: Sides[None] = Sides(None, None)
+    return Item(
+        None,
+        none.with_(side, found.record),  # type: ignore[arg-type]  # widened from None
+        none.with_(side, found.record.key),  # type: ignore[arg-type]  # widened from None
+        doubt=found.doubt,
+        own=found.own,
+    )
+
+
+def match(work: Work) -> Effects[None]:
+    """Mate unlinked records of both sides: by the key one carries of the other, then rule by rule.
+
+    A record that fits one which waits in review from an earlier run is in doubt, too: nothing ambiguous is created.
+    """
+    _, lone = work.spool.counts()
+    if lone.left and lone.right:
+        work.spool.match_partners()
+        for rule in range(len(work.spec.match)):
+            work.spool.match(rule)
+    if not (lone.left or lone.right) or work.first:
+        return
+    for side in Side:
+        waiting: list[CandidateRow] = yield from look(_candidates(work.spec.kind, side.other))
+        if not waiting or not work.spec.match:
+            continue
+        known = {value for row in waiting for value in row.prints if value}
+        after = 0
+        while singles := work.spool.singles(side, after, 500):
+            after = singles[-1].seq
+            doubtful = [
+                found.record.key
+                for found in singles
+                if known.intersection(work.match_prints(side, work.decode(side, found.record)))
+            ]
+            work.spool.doubt(side, doubtful, "fits a record that waits in match review")
+
+
+def _candidates(kind: str, side: Side) -> Callable[[Tx], list[CandidateRow]]:
+    return lambda tx: tx.page_candidates(kind, side, "", 10_000)
+
+
+def project(work: Work, *, dry: bool) -> Effects[None]:
+    """Link records of a projected entity (balance) through the links of the entity they are projected onto."""
+    parent = work.spec.entity.projects
+    if parent is None:
+        return
+    for side in Side:
+        if not any(unit.flow.allows(side.other) for unit in work.spec.units):
+            continue
+        after = 0
+        while singles := work.spool.singles(side, after, 500):
+            after = singles[-1].seq
+            keys = [found.record.key for found in singles]
+            partners: Mapping[Key, tuple[int, Key | None]] = yield from look(
+                _partners(work.spec.kind_of(parent), side, keys)
+            )
+            ready = {key: other for key, (_, other) in partners.items() if other is not None}
+            if not ready:
+                continue
+            links = yield from _project(work, side, ready, dry=dry)
+            work.spool.promote(side, links)
+
+
+def _partners(kind: str, side: Side, keys: Sequence[Key]) -> Callable[[Tx], dict[Key, tuple[int, Key | None]]]:
+    return lambda tx: tx.partners(kind, side, keys)
+
+
+def _project(work: Work, side: Side, ready: Mapping[Key, Key], *, dry: bool) -> Effects[dict[Key, tuple[int, Key]]]:
+    if dry:
+        return {}
+    yield from take_ids(work, len(ready))
+    rows = []
+    links: dict[Key, tuple[int, Key]] = {}
+    for key, other in ready.items():
+        number = work.ids.pop()
+        keys = Sides[Key | None](None, None).with_(side, key).with_(side.other, other)
+        rows.append(LinkRow(number, work.spec.kind, LinkState.LINKED, keys, 0, layout=work.layout))
+        links[key] = (number, other)
+    yield from commit(lambda tx: tx.insert_links(rows))
+    return links

@@ -1,0 +1,258 @@
+"""Reads both sides into the spool: feeds since the cursor, full reads, keys that hints name. Writes only `seen`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from connector.engine.effects import Call, Effects, Tell, call, commit, look
+from connector.engine.work import Work
+from connector.errors import NotFoundError
+from connector.model.records import Key, Page, Record
+from connector.model.rows import DeadRow, HintRow, LinkRow, LinkState
+from connector.model.values import Side, Sides
+from connector.ports import Tx
+
+BATCH = 200
+HINT_BATCH = 400
+
+Unlinked = tuple[Record, bool, Key | None, tuple[bytes, ...]]
+
+
+def read_feeds(work: Work, *, full: bool = False) -> Effects[None]:
+    """Both sides' changes since their cursors, pages of both in parallel; the places reached are in `work.chains`.
+
+    full: also list every live record, so that what is no longer there shows.
+    """
+    kind = work.spec.kind
+    cursors: dict[Side, str | None] = {}
+    for side in Side:
+        cursors[side] = yield from look(_cursor_of(kind, side))
+    work.first = all(cursor is None for cursor in cursors.values())
+    yield from _pages(work, "changes", cursors)
+    for side in Side:
+        work.chains[side].cursor = cursors[side]
+    if full and not work.first:
+        yield from _pages(work, "scan", {Side.LEFT: None, Side.RIGHT: None})
+        yield from _find_unlisted(work)
+
+
+def _cursor_of(kind: str, side: Side) -> Callable[[Tx], str | None]:
+    return lambda tx: tx.cursor(kind, side)
+
+
+def _pages(work: Work, method: str, cursors: dict[Side, str | None]) -> Effects[None]:
+    """Page through one feed of both sides; `cursors` ends at the places reached."""
+    open_sides = list(Side)
+    done = 0
+    while open_sides:
+        calls = [Call(side, method, (work.spec.systems[side].object, cursors[side])) for side in open_sides]
+        answers = yield calls
+        for side, page in zip(list(open_sides), answers, strict=True):
+            if isinstance(page, NotFoundError) and cursors[side] is not None and method == "changes":
+                cursors[side] = None  # the cursor expired: read everything again
+                continue
+            if isinstance(page, Exception):
+                raise page
+            yield from _take_page(work, side, page, listed=method == "scan")
+            done += len(page.records)
+            cursors[side] = page.cursor
+            if not page.more:
+                open_sides.remove(side)
+        yield Tell("read", done)
+
+
+def _take_page(work: Work, side: Side, page: Page, *, listed: bool) -> Effects[None]:
+    records = list(page.records)
+    if any(record.fields is None and not record.deleted and not record.merged_into for record in records):
+        records = yield from _fill(work, side, records)
+    known = yield from look(lambda tx: _known(tx, work.spec.kind, side, [record.key for record in records]))
+    yield from take_records(work, side, records, known, listed=listed)
+
+
+def _fill(work: Work, side: Side, records: Sequence[Record]) -> Effects[list[Record]]:
+    """Fetch the records of a feed that gives only keys and versions."""
+    bare = [r.key for r in records if r.fields is None and not r.deleted and not r.merged_into]
+    found: Mapping[Key, Record] = yield from call(side, "read", work.spec.systems[side].object, bare)
+    return [
+        found.get(record.key, record)
+        for record in records
+        if record.fields is not None or record.key in found or record.deleted or record.merged_into
+    ]
+
+
+Known = tuple[dict[Key, LinkRow], set[Key], dict[Key, DeadRow]]
+
+
+def _known(tx: Tx, kind: str, side: Side, keys: Sequence[Key]) -> Known:
+    links = tx.links_by_key(kind, side, keys)
+    rest = [key for key in keys if key not in links]
+    if not rest:
+        return links, set(), {}
+    return links, tx.tombstones(kind, side, rest), tx.dead_by_key(kind, side, rest)
+
+
+def take_records(
+    work: Work,
+    side: Side,
+    records: Sequence[Record],
+    known: Known,
+    *,
+    listed: bool = False,
+    forced: bool = False,
+) -> Effects[None]:
+    """Sort records into unchanged, work for the spool, and what needs none. forced: hints; never taken as unchanged."""
+    links, tombstones, dead = known
+    linked: list[tuple[int, Record | None, Key]] = []
+    unlinked: list[Unlinked] = []
+    seen: list[LinkRow] = []
+    for record in records:
+        link = links.get(record.key)
+        if link is not None:
+            _take_linked(work, side, record, link, linked, seen, forced=forced)
+        elif record.deleted or record.merged_into or record.key in tombstones:
+            continue
+        else:
+            _take_unlinked(work, side, record, dead.get(record.key), unlinked, forced=forced)
+    if linked:
+        work.spool.add_linked(side, linked)
+    if unlinked:
+        work.spool.add_unlinked(side, unlinked)
+    if listed:
+        work.spool.note_listed(side, [link.id for link in links.values()])
+    if seen and not work.dry:
+        yield from commit(lambda tx: tx.update_links(seen))
+
+
+def _take_linked(
+    work: Work,
+    side: Side,
+    record: Record,
+    link: LinkRow,
+    linked: list[tuple[int, Record | None, Key]],
+    seen: list[LinkRow],
+    *,
+    forced: bool,
+) -> None:
+    gone = record.deleted or record.merged_into is not None
+    if link.keys[side] != record.key:
+        return  # an alias: the image of a record that was merged away, frozen for ever
+    if link.state is LinkState.CLOSED and (gone or not _restored(link, side)):
+        return
+    if work.later(side, link.seen[side], record.version):
+        return  # a stale read: what is newer was already seen
+    if not gone and not forced and link.state is LinkState.LINKED:
+        encodings = work.shape.encodings(work.decode(side, record).values)
+        if work.shape.whole(encodings, side, link.id) == link.prints[side]:
+            work.tally.read += 1
+            work.tally.add("unchanged")
+            if record.version != link.seen[side]:
+                seen.append(replace(link, seen=link.seen.with_(side, record.version)))
+            return
+    if gone:
+        work.vanished[side] += 1
+    linked.append((link.id, record, record.key))
+
+
+def _restored(link: LinkRow, side: Side) -> bool:
+    """A closed link whose record on that side had ended (its prints were cleared) and is alive again."""
+    return link.prints[side] is None
+
+
+def _take_unlinked(
+    work: Work, side: Side, record: Record, dead: DeadRow | None, unlinked: list[Unlinked], *, forced: bool
+) -> None:
+    decoded = work.decode(side, record)
+    if not decoded.in_scope:
+        work.tally.read += 1
+        work.tally.add("skipped")
+        work.tally.extra["filtered"] += 1
+        return
+    if dead is not None and dead.version == record.version and not forced:
+        work.tally.read += 1
+        work.tally.add("failed")
+        return
+    unlinked.append((record, work.is_ours(side, record), decoded.partner, work.match_prints(side, decoded)))
+
+
+def read_hints(work: Work, at: float) -> Effects[int]:
+    """Read the keys of every due hint, fresh, into the spool; how many hints there were."""
+    kind = work.spec.kind
+    after = ("", "")
+    total = 0
+    while True:
+        hints: list[HintRow] = yield from look(_due(kind, at, after))
+        if not hints:
+            return total
+        total += len(hints)
+        work.hinted = True
+        after = (hints[-1].side.value, hints[-1].key)
+        for side in Side:
+            keys = [hint.key for hint in hints if hint.side is side]
+            if keys:
+                yield from read_keys(work, side, keys)
+
+
+def _due(kind: str, at: float, after: tuple[str, str]) -> Callable[[Tx], list[HintRow]]:
+    return lambda tx: tx.due_hints(kind, at, after, HINT_BATCH)
+
+
+def read_keys(work: Work, side: Side, keys: Sequence[Key]) -> Effects[None]:
+    """Read these records of one side into the spool, whether they changed or not."""
+    found: Mapping[Key, Record] = yield from call(side, "read", work.spec.systems[side].object, list(keys))
+    known: Known = yield from look(lambda tx: _known(tx, work.spec.kind, side, keys))
+    links = known[0]
+    missing = [(links[key].id, None, key) for key in keys if key not in found and key in links]
+    if missing:
+        work.spool.add_linked(side, missing)
+    lost = [key for key in keys if key not in found and key not in links]
+    if lost and not work.dry:
+        yield from commit(lambda tx: tx.drop_hints(work.spec.kind, side, lost))
+    yield from take_records(work, side, list(found.values()), known, forced=True)
+
+
+def gather(work: Work) -> Effects[None]:
+    """Fetch the other side of every link in the spool that is there with one side only, batch by batch."""
+    after = 0
+    while True:
+        lonely = work.spool.lonely(after, 2 * BATCH)
+        if not lonely:
+            return
+        after = lonely[-1][0]
+        links: dict[int, LinkRow] = yield from look(_by_id([link for link, _, _ in lonely]))
+        wanted: Sides[dict[Key, int]] = Sides({}, {})
+        for link, side, _ in lonely:
+            key = links[link].keys[side.other]
+            if key is not None:
+                wanted[side.other][key] = link
+        sides = [side for side in Side if wanted[side]]
+        answers = yield [Call(s, "read", (work.spec.systems[s].object, list(wanted[s]))) for s in sides]
+        for side, found in zip(sides, answers, strict=True):
+            if isinstance(found, Exception):
+                raise found
+            rows = [(link, found.get(key), key) for key, link in wanted[side].items()]
+            work.spool.add_linked(side, rows)
+
+
+def _by_id(ids: Sequence[int]) -> Callable[[Tx], dict[int, LinkRow]]:
+    return lambda tx: tx.links_by_id(ids)
+
+
+def _find_unlisted(work: Work) -> Effects[None]:
+    """After a full read: links whose record was not listed go to the spool as missing, to be confirmed by key."""
+    after = 0
+    while True:
+        rows: list[LinkRow] = yield from look(_links_after(work.spec.kind, after))
+        if not rows:
+            return
+        after = rows[-1].id
+        for side in Side:
+            missing = work.spool.unlisted(side, [row.id for row in rows])
+            keys = [str(row.keys[side]) for row in rows if row.id in missing]
+            if keys:
+                work.vanished[side] += len(keys)
+                yield from read_keys(work, side, keys)
+
+
+def _links_after(kind: str, after: int) -> Callable[[Tx], list[LinkRow]]:
+    return lambda tx: tx.page_links(kind, after, 500, [LinkState.LINKED])

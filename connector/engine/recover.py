@@ -1,0 +1,421 @@
+"""Settles what a crash or a lost answer left open, before anything new is planned. Source: sync protocol, section 3.
+
+| intent | target offers | what is done |
+|---|---|---|
+| PLANNED | any | never sent: dropped, planned again |
+| create | unique external key, or a live idempotency key | the same bytes again: the same record answers |
+| create | searchable external key | after `settle`: one hit of ours is it; none: sent again; more: a person |
+| create | created-by filter | after `settle`: an unlinked record of ours that shows what was sent; none: sent again |
+| create | nothing | after `settle`: sent again; a duplicate is possible and the capability report says so |
+| update | conditional writes | the same bytes again; refused as stale: read, and settle if it shows what was sent |
+| update | neither | after `settle`: read; shows what was sent: settle; else planned again |
+| delete | any | read: gone is done; unchanged: sent again; changed: planned again |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from connector.engine.effects import Call, Effects, call, commit, look, now
+from connector.engine.settle import Settlement, settle, thaw
+from connector.engine.work import Work
+from connector.errors import ConnectorError, DeniedError, StaleError, TransientError, UncertainError
+from connector.merge.base import unpack
+from connector.model.records import Key, Op, Outcome, Record, Write, WriteResult
+from connector.model.rows import DeadRow, HintRow, IntentRow, IntentState, JournalRow, LinkRow, LinkState
+from connector.model.values import Side, Values
+from connector.ports import Tx
+
+PAGE = 500
+RESERVE = 3600.0
+
+
+@dataclass(slots=True)
+class _Found:
+    """What recovery learned in one page of intents."""
+
+    links: dict[int, LinkRow] = field(default_factory=dict)
+    updates: dict[int, LinkRow] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+    hints: list[HintRow] = field(default_factory=list)
+    dead: list[DeadRow] = field(default_factory=list)
+    closed: list[tuple[int, str]] = field(default_factory=list)
+    tombstones: list[tuple[Side, Key]] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)
+    journal: list[JournalRow] = field(default_factory=list)
+
+
+def recover(work: Work) -> Effects[None]:
+    """Settle every open intent of the kind that can be settled now; links of the others are left alone this run."""
+    after = ""
+    while True:
+        rows: list[IntentRow] = yield from look(_open(work.spec.kind, after))
+        if not rows:
+            return
+        after = rows[-1].token
+        found = _Found()
+        found.links = yield from look(_links([row.link for row in rows]))
+        at = yield from now()
+        yield from _page(work, rows, found, at)
+        yield from commit(lambda tx, found=found: _store(tx, work, found), durable=True)  # type: ignore[misc]
+        work.tally.extra["recovered"] += len(found.done)
+
+
+def note_open(work: Work) -> Effects[None]:
+    """For a dry run: remember which links have open intents, and settle nothing."""
+    after = ""
+    while True:
+        rows: list[IntentRow] = yield from look(_open(work.spec.kind, after))
+        if not rows:
+            return
+        after = rows[-1].token
+        for row in rows:
+            _leave(work, row)
+
+
+def _open(kind: str, after: str) -> Callable[[Tx], list[IntentRow]]:
+    return lambda tx: tx.open_intents(kind, after, PAGE)
+
+
+def _links(ids: Sequence[int]) -> Callable[[Tx], dict[int, LinkRow]]:
+    return lambda tx: tx.links_by_id(ids)
+
+
+def _leave(work: Work, row: IntentRow) -> None:
+    work.open_links.add(row.link)
+    if row.op == Op.CREATE:
+        work.open_creates[row.side] += 1
+
+
+def _page(work: Work, rows: Sequence[IntentRow], found: _Found, at: float) -> Effects[None]:
+    for row in rows:
+        if row.state is IntentState.PLANNED:
+            _drop(work, row, found, at, "planned, never sent")
+    for side in Side:
+        mine = [row for row in rows if row.side is side and row.state is not IntentState.PLANNED]
+        creates = [row for row in mine if row.op == Op.CREATE]
+        updates = [row for row in mine if row.op == Op.UPDATE]
+        deletes = [row for row in mine if row.op == Op.DELETE]
+        if creates:
+            yield from _creates(work, side, creates, found, at)
+        if updates:
+            yield from _updates(work, side, updates, found, at)
+        if deletes:
+            yield from _deletes(work, side, deletes, found, at)
+
+
+def _drop(work: Work, row: IntentRow, found: _Found, at: float, reason: str) -> None:
+    """Not applied: forget the intent and plan the record anew."""
+    found.done.append(row.token)
+    settlement = thaw(row.context)
+    key = settlement.source_key
+    if key is not None:
+        found.hints.append(HintRow(work.spec.kind, row.side.other, key, None, reason, at, 0, None, at))
+
+
+# -------------------------------------------------------------------------------------------------- creates
+
+
+def _creates(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at: float) -> Effects[None]:
+    system = work.spec.systems[side]
+    capabilities = system.capabilities
+    alive = [row for row in rows if at - (row.first_sent or at) < capabilities.idempotency - RESERVE]
+    if capabilities.external_key == "unique":
+        yield from _send_again(work, side, rows, found, at)
+        return
+    if alive:
+        yield from _send_again(work, side, alive, found, at)
+    rest = [row for row in rows if row not in alive]
+    ripe = [row for row in rest if at - (row.sent or at) >= work.spec.settle]
+    for row in rest:
+        if row not in ripe:
+            _leave(work, row)
+    if not ripe:
+        return
+    if capabilities.external_key == "search" and system.mapping.external_key is not None:
+        yield from _search(work, side, ripe, found, at)
+    elif capabilities.created_by and system.principal is not None:
+        yield from _own_records(work, side, ripe, found, at)
+    else:
+        yield from _send_again(work, side, ripe, found, at)
+
+
+def _search(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at: float) -> Effects[None]:
+    """Look for the external keys we wrote; only records of our own count."""
+    system = work.spec.systems[side]
+    hits: dict[str, list[Record]] = {}
+    wanted = [row.external for row in rows if row.external]
+    size = system.capabilities.batch_read
+    for start in range(0, len(wanted), size):
+        records: Sequence[Record] = yield from call(
+            side, "find", system.object, str(system.mapping.external_key), wanted[start : start + size]
+        )
+        for record in records:
+            if work.is_ours(side, record) or system.principal is None:
+                partner = work.decode(side, record).partner
+                if partner is not None:
+                    hits.setdefault(partner, []).append(record)
+    again = []
+    for row in rows:
+        records = hits.get(row.external or "", [])
+        if len(records) == 1:
+            _settle(work, row, records[0], found, at, own=True)
+        elif not records:
+            again.append(row)
+        else:
+            _unclear(work, row, found, at, f"{len(records)} records carry the key {row.external}")
+    if again:
+        yield from _send_again(work, side, again, found, at)
+
+
+def _own_records(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at: float) -> Effects[None]:
+    """Among the unlinked records we made: the one that shows what was sent."""
+    system = work.spec.systems[side]
+    records: Sequence[Record] = yield from call(side, "find", system.object, "created_by", [str(system.principal)])
+    linked: dict[Key, LinkRow] = yield from look(
+        lambda tx: tx.links_by_key(work.spec.kind, side, [record.key for record in records])
+    )
+    free: dict[bytes, list[Record]] = {}
+    for record in records:
+        if record.key not in linked:
+            free.setdefault(_look_of(work, side, record.fields or {}), []).append(record)
+    again = []
+    for row in rows:
+        sent = msgspec.json.decode(work.vault.open(row.body, b"intent"))
+        same = free.get(_look_of(work, side, sent), [])
+        if same:
+            _settle(work, row, same.pop(0), found, at, own=True)
+        else:
+            again.append(row)
+    if again:
+        yield from _send_again(work, side, again, found, at)
+
+
+def _look_of(work: Work, side: Side, fields: Mapping[str, object]) -> bytes:
+    """Required fields and whatever names a record, as one comparable text."""
+    values = work.spec.systems[side].mapping.decode(fields).values
+    names = [n for n, f in work.spec.entity.fields.items() if f.required or n in work.spec.entity.label]
+    return "\x1f".join(str(values.get(name)) for name in names).encode()
+
+
+def _unclear(work: Work, row: IntentRow, found: _Found, at: float, reason: str) -> None:
+    settlement = thaw(row.context)
+    key = settlement.source_key or str(row.target)
+    found.done.append(row.token)
+    found.dead.append(
+        DeadRow(
+            work.spec.kind,
+            row.side.other,
+            key,
+            row.op,
+            f"outcome unknown: {reason}",
+            "uncertain",
+            at,
+            1,
+            settlement.version,
+            row.link,
+        )
+    )
+
+
+# ------------------------------------------------------------------------------------------------- sending
+
+
+def _send_again(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at: float) -> Effects[None]:
+    """The same bytes and the same key, batch by batch."""
+    system = work.spec.systems[side]
+    capabilities = system.capabilities
+    yield from commit(lambda tx: tx.mark_intents([row.token for row in rows], IntentState.SENT, at), durable=True)
+    for start in range(0, len(rows), capabilities.batch_write):
+        part = rows[start : start + capabilities.batch_write]
+        writes = [_write(work, row) for row in part]
+        (answer,) = yield [Call(side, "write", (system.object, writes))]
+        if isinstance(answer, ConnectorError):
+            outcomes: Sequence[Outcome] = [Outcome(None, None, answer)] * len(part)
+        elif isinstance(answer, WriteResult):
+            outcomes = answer.outcomes
+        else:
+            raise answer
+        stale = []
+        for row, outcome in zip(part, outcomes, strict=True):
+            if isinstance(outcome.error, StaleError):
+                stale.append(row)
+            else:
+                _take(work, row, outcome, found, at)
+        if stale:
+            yield from _read_back(work, side, stale, found, at)
+        if isinstance(answer, DeniedError):
+            raise answer
+
+
+def _write(work: Work, row: IntentRow) -> Write:
+    system = work.spec.systems[row.side]
+    body = work.vault.open(row.body, b"intent")
+    op = Op(row.op)
+    external = None
+    if (
+        op is Op.CREATE
+        and system.capabilities.external_key == "unique"
+        and system.mapping.external_key
+        and row.external
+    ):
+        external = (system.mapping.external_key, row.external)
+    condition = row.pre_version if system.capabilities.conditional_write and op is not Op.CREATE else None
+    return Write(op, row.target, body, condition, row.token, external)
+
+
+def _take(work: Work, row: IntentRow, outcome: Outcome, found: _Found, at: float) -> None:
+    error = outcome.error
+    if error is None and outcome.record is not None:
+        _settle(work, row, outcome.record, found, at, own=True)
+    elif error is None:
+        _gone_or_hint(work, row, outcome, found, at)
+    elif isinstance(error, (UncertainError, TransientError, DeniedError)):
+        _leave(work, row)
+    else:
+        _unclear_rejection(work, row, error, found, at)
+
+
+def _unclear_rejection(work: Work, row: IntentRow, error: ConnectorError, found: _Found, at: float) -> None:
+    settlement = thaw(row.context)
+    key = settlement.source_key or str(row.target)
+    found.done.append(row.token)
+    found.dead.append(
+        DeadRow(
+            work.spec.kind, row.side.other, key, row.op, str(error), error.code, at, 1, settlement.version, row.link
+        )
+    )
+
+
+def _gone_or_hint(work: Work, row: IntentRow, outcome: Outcome, found: _Found, at: float) -> None:
+    if row.op == Op.DELETE:
+        _close(work, row, found)
+        return
+    link = found.links[row.link]
+    if outcome.key is not None:
+        found.updates[link.id] = replace(link, state=LinkState.LINKED, keys=link.keys.with_(row.side, outcome.key))
+    _drop(work, row, found, at, "written, not shown")
+
+
+# ------------------------------------------------------------------------------------------------- updates
+
+
+def _updates(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at: float) -> Effects[None]:
+    if work.spec.systems[side].capabilities.conditional_write:
+        yield from _send_again(work, side, rows, found, at)
+        return
+    ripe = [row for row in rows if at - (row.sent or at) >= work.spec.settle]
+    for row in rows:
+        if row not in ripe:
+            _leave(work, row)
+    if ripe:
+        yield from _read_back(work, side, ripe, found, at)
+
+
+def _read_back(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at: float) -> Effects[None]:
+    """Read the targets: one that shows what was sent is settled, the rest is planned anew with the old base."""
+    keys = [str(row.target) for row in rows]
+    records: Mapping[Key, Record] = yield from call(side, "read", work.spec.systems[side].object, keys)
+    for row in rows:
+        record = records.get(str(row.target))
+        if record is None or record.fields is None or row.op != Op.UPDATE:
+            _drop(work, row, found, at, "outcome unknown, read again")
+            continue
+        sent = _sent(work, row)
+        shown = work.decode(side, record).values
+        if all(shown.get(name) == value for name, value in sent.items()):
+            _settle(work, row, record, found, at, own=record.modified_by == work.spec.systems[side].principal)
+        _drop(work, row, found, at, "outcome unknown, read again")
+
+
+def _sent(work: Work, row: IntentRow) -> Values:
+    """What was sent, as the target would show it."""
+    fields = msgspec.json.decode(work.vault.open(row.body, b"intent"))
+    names = {n for unit in row.fields.split(",") if unit for n in _unit_fields(work, unit)}
+    decoded = work.spec.systems[row.side].mapping.decode(fields)
+    return {name: value for name, value in decoded.values.items() if name in names}
+
+
+def _unit_fields(work: Work, unit: str) -> tuple[str, ...]:
+    known = work.shape.by_name.get(unit)
+    return known.fields if known is not None else (unit,)
+
+
+def _settle(work: Work, row: IntentRow, record: Record, found: _Found, at: float, *, own: bool) -> None:
+    """Applied: link and base as the settlement says, and a hint so that the record is looked at once more."""
+    link = found.updates.get(row.link, found.links[row.link])
+    settlement = thaw(row.context)
+    if settlement.retire:
+        _close(work, row, found)
+        return
+    base = unpack(link.base, work.layouts.get(link.layout, ()))
+    sent = None if own else _sent(work, row)
+    new = settle(work, link, base, settlement, row.side, record, own=own, sent=sent)
+    found.updates[link.id] = new
+    found.closed.extend((link.id, unit) for unit in settlement.closes)
+    if row.op == Op.CREATE:
+        found.released.extend(f"{work.spec.kind}/{side}/{new.keys[side]}" for side in Side)
+    if row.token not in found.done:
+        _drop(work, row, found, at, "settled after an unknown outcome")
+    found.journal.append(
+        JournalRow(at, work.run, work.spec.kind, link.id, row.side, record.key, "recovered", row.op, row.fields)
+    )
+
+
+# ------------------------------------------------------------------------------------------------- deletes
+
+
+def _deletes(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at: float) -> Effects[None]:
+    records: Mapping[Key, Record] = yield from call(
+        side, "read", work.spec.systems[side].object, [str(row.target) for row in rows]
+    )
+    again = []
+    for row in rows:
+        record = records.get(str(row.target))
+        if record is None or record.deleted:
+            _close(work, row, found)
+        elif record.version == row.pre_version:
+            again.append(row)
+        else:
+            _drop(work, row, found, at, "changed before it was deleted")
+    if again:
+        yield from _send_again(work, side, again, found, at)
+
+
+def _close(work: Work, row: IntentRow, found: _Found) -> None:
+    link = found.links[row.link]
+    settlement: Settlement = thaw(row.context)
+    both = row.op == Op.DELETE
+    ended = list(Side) if both else [row.side.other]
+    prints = link.prints
+    for side in ended:
+        prints = prints.with_(side, None)
+        found.tombstones.append((side, str(link.keys[side])))
+    found.updates[link.id] = replace(link, state=LinkState.CLOSED, prints=prints)
+    found.closed.extend((link.id, unit) for unit in settlement.closes)
+    found.done.append(row.token)
+
+
+def _store(tx: Tx, work: Work, found: _Found) -> None:
+    kind = work.spec.kind
+    if found.updates:
+        tx.update_links(list(found.updates.values()))
+    if found.done:
+        tx.drop_intents(found.done)
+    if found.closed:
+        tx.drop_conflicts(found.closed)
+    for side in Side:
+        ended = [key for s, key in found.tombstones if s is side]
+        if ended:
+            tx.add_tombstones(kind, side, ended, work.started)
+    if found.hints:
+        tx.put_hints(found.hints)
+    if found.dead:
+        tx.put_dead(found.dead)
+    if found.released:
+        tx.release_hints(found.released)
+    if found.journal:
+        tx.append_journal(found.journal)

@@ -1,0 +1,170 @@
+"""Settlement: what a write leaves in the base once the target has shown the result. Holds prints and ids, no values.
+
+It is fixed before the write is sent and stored with the intent: a run after a crash settles exactly the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import msgspec
+
+from connector.engine.work import Work
+from connector.merge.base import Base, LineBase, Pair, pack
+from connector.merge.lines import LineWrite
+from connector.model.canonical import CANON_REV, dump
+from connector.model.records import Key, Record, Version
+from connector.model.rows import LinkRow, LinkState
+from connector.model.values import Line, Side, Value
+
+Prints = dict[str, bytes]
+
+
+class SettledLine(msgspec.Struct, array_like=True):
+    """One written line. source: the other side's line key; key: the target's own (None: new there)."""
+
+    source: str | None
+    key: str | None
+    prints: Prints
+
+
+class Settlement(msgspec.Struct, array_like=True):
+    """units: unit -> print of the source value, for every unit the write carries. closes: conflicts it ends.
+
+    whole: print of the source record as planned, with its version: what the link's source side becomes.
+    """
+
+    source_key: str | None
+    version: str | None
+    whole: bytes | None
+    units: Prints
+    closes: list[str]
+    lines: list[SettledLine] | None = None
+    removed: list[Pair] = []
+    sealed: dict[str, bytes] = {}
+    retire: bool = False
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Settlement)
+
+
+def freeze(settlement: Settlement) -> bytes:
+    return _ENCODER.encode(settlement)
+
+
+def thaw(data: bytes) -> Settlement:
+    return _DECODER.decode(data)
+
+
+def settled_lines(
+    work: Work, source: Side, link: int, writes: Sequence[LineWrite], lines: Sequence[Line]
+) -> list[SettledLine]:
+    """What each written line settles to: prints of the source line's fields that this write carries."""
+    by_key = {line.key: line for line in lines}
+    found = []
+    for write in writes:
+        line = by_key.get(write.source)
+        prints = work.shape.line_prints(line, source, link) if line is not None else {}
+        found.append(SettledLine(write.source, write.line.key, {n: prints[n] for n in write.fields if n in prints}))
+    return found
+
+
+def settle(
+    work: Work,
+    link: LinkRow,
+    base: Base,
+    settlement: Settlement,
+    target: Side,
+    record: Record,
+    *,
+    own: bool,
+    sent: Mapping[str, Value] | None = None,
+) -> LinkRow:
+    """The link after the write. own: the record shown is certainly the result of our write.
+
+    Otherwise only units that show what was sent take a new base; the others are left for the next plan to see.
+    """
+    decoded = work.decode(target, record)
+    shown = work.shape.encodings(decoded.values)
+    sent_encodings = work.shape.encodings(sent) if sent is not None and not own else {}
+    for unit, source_print in settlement.units.items():
+        if unit == "lines" or unit not in shown:
+            continue
+        if own or shown[unit] == sent_encodings.get(unit):
+            base.prints[unit] = _pair(target, source_print, work.shape.print(unit, shown[unit], target, link.id))
+            _seal(work, base, unit, settlement, decoded.values, target)
+    if settlement.lines is not None and own:
+        _settle_lines(work, link.id, base, settlement, target, decoded.values.get("lines"))
+        if "lines" in shown and "lines" in settlement.units:
+            mark = work.shape.print("lines", shown["lines"], target, link.id)
+            base.prints["lines"] = _pair(target, settlement.units["lines"], mark)
+    prints = link.prints.with_(target, work.shape.whole(shown, target, link.id))
+    seen = link.seen.with_(target, _greatest(link.seen[target], record.version))
+    if settlement.whole is not None:
+        prints = prints.with_(target.other, settlement.whole)
+        seen = seen.with_(target.other, _greatest(link.seen[target.other], settlement.version))
+    return replace(
+        link,
+        state=LinkState.LINKED,
+        keys=link.keys.with_(target, record.key),
+        prints=prints,
+        seen=seen,
+        layout=work.layout,
+        canon=CANON_REV,
+        base=pack(base, work.shape.units),
+    )
+
+
+def _greatest(old: Version | None, new: Version | None) -> Version | None:
+    if old is None or new is None:
+        return new if old is None else old
+    return max(old, new)
+
+
+def _pair(target: Side, source: bytes, shown: bytes) -> Pair:
+    return (source, shown) if target is Side.RIGHT else (shown, source)
+
+
+def _seal(work: Work, base: Base, unit: str, settlement: Settlement, values: Mapping[str, Value], target: Side) -> None:
+    source = settlement.sealed.get(unit)
+    if source is None:
+        return
+    field = work.shape.by_name[unit].fields[0]
+    plain = work.vault.open(source, b"base")
+    base.sealed[unit] = work.vault.seal(_join(plain, values.get(field), target), b"base")
+
+
+def _join(source: bytes, shown: Value, target: Side) -> bytes:
+    left, right = msgspec.msgpack.decode(source, type=list[bytes])
+    mine = msgspec.msgpack.decode(dump((shown, shown)), type=list[bytes])[0]
+    return msgspec.msgpack.encode([mine, right] if target is Side.LEFT else [left, mine])
+
+
+def _settle_lines(work: Work, link: int, base: Base, settlement: Settlement, target: Side, shown: Value) -> None:
+    assert settlement.lines is not None
+    if not isinstance(shown, tuple):
+        return
+    lines = [line for line in shown if isinstance(line, Line)]
+    by_key = {line.key: line for line in lines}
+    by_partner = {line.partner: line for line in lines if line.partner}
+    known = {line.key for line in settlement.lines if line.key is not None}
+    fresh = [line for line in lines if line.key not in known]
+    removed = {(left.decode(), right.decode()) for left, right in settlement.removed}
+    table = {(old.left, old.right): old for old in base.lines or [] if (old.left, old.right) not in removed}
+    for entry in settlement.lines:
+        line = by_key.get(entry.key) if entry.key is not None else by_partner.get(str(entry.source))
+        if line is None and entry.key is None and fresh:
+            line = fresh[0]  # new lines come back in the order they were written
+        if line is None or entry.source is None or line.key is None:
+            continue
+        if entry.key is None and line in fresh:
+            fresh.remove(line)
+        ids: tuple[Key, Key] = (entry.source, line.key) if target is Side.RIGHT else (line.key, entry.source)
+        row = table.setdefault(ids, LineBase(*ids, {}))
+        prints = work.shape.line_prints(line, target, link)
+        for name, source_print in entry.prints.items():
+            if name in prints:
+                row.prints[name] = _pair(target, source_print, prints[name])
+    base.lines = list(table.values())

@@ -1,0 +1,108 @@
+"""The shape of one sync's records, compiled once: unit encodings, prints, line prints. The hot path of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from hashlib import blake2b
+
+from connector.engine.spec import SyncSpec
+from connector.merge.rules import Unit
+from connector.model.canonical import encode
+from connector.model.values import Line, Ref, Side, Value, Values
+from connector.ports import Vault
+
+ABSENT = b"\x01"
+SEPARATOR = b"\x1f"
+
+Encodings = Mapping[str, bytes]
+
+
+@lru_cache(maxsize=4096)
+def person(name: str, side: Side) -> bytes:
+    """16 bytes that make prints of one field and side incomparable with those of another."""
+    return blake2b(f"{name}|{side}".encode(), digest_size=16).digest()
+
+
+class Shape:
+    """Turns values into encodings and prints. `units`: names in layout order."""
+
+    def __init__(self, spec: SyncSpec, vault: Vault) -> None:
+        self.spec = spec
+        self._print = vault.print
+        self.units: tuple[str, ...] = tuple(unit.name for unit in spec.units)
+        self.by_name: dict[str, Unit] = {unit.name: unit for unit in spec.units}
+        lines = spec.entity.fields.get("lines")
+        both = spec.systems.map(lambda system: system.mapping)
+        self.line_fields: tuple[str, ...] = (
+            tuple(
+                name
+                for name, field in lines.lines.items()
+                if not field.computed and all(name in mapping.line_readable() for mapping in both)
+            )
+            if lines is not None and "lines" in self.by_name
+            else ()
+        )
+        self.line_refs = tuple(name for name in self.line_fields if lines and lines.lines[name].ref)
+        self.refs: tuple[str, ...] = tuple(
+            field for unit in spec.units for field in unit.fields if spec.entity.fields[field].ref
+        )
+
+    def encodings(self, values: Values) -> dict[str, bytes]:
+        """Unit -> encoding. A unit none of whose fields is present is left out."""
+        found: dict[str, bytes] = {}
+        for unit in self.spec.units:
+            fields = unit.fields
+            if unit.is_lines:
+                lines = values.get("lines")
+                if isinstance(lines, tuple):
+                    found["lines"] = self._lines(lines)
+            elif len(fields) == 1:
+                name = fields[0]
+                if name in values:
+                    found[name] = encode(values[name])
+            else:
+                parts = [encode(values[name]) if name in values else ABSENT for name in fields]
+                if any(part is not ABSENT for part in parts):
+                    found[unit.name] = SEPARATOR.join(parts)
+        return found
+
+    def _lines(self, lines: Iterable[Line]) -> bytes:
+        parts: list[bytes] = []
+        for line in lines:
+            parts.append(f"{line.key}|".encode())
+            values = line.values
+            parts.extend(encode(values[name]) if name in values else ABSENT for name in self.line_fields)
+        return SEPARATOR.join(parts)
+
+    def whole(self, encodings: Encodings, side: Side, link: int) -> bytes:
+        """One print of the whole record as that side shows it."""
+        parts = [encodings.get(name, ABSENT) for name in self.units]
+        return self._print(b"\x1e".join(parts), link, person("record", side))
+
+    def print(self, unit: str, encoding: bytes, side: Side, link: int) -> bytes:
+        return self._print(encoding, link, person(unit, side))
+
+    def line_prints(self, line: Line, side: Side, link: int) -> dict[str, bytes]:
+        """Prints of one line's fields; the line's key is part of them."""
+        key = f"{line.key}|".encode()
+        values = line.values
+        return {
+            name: self._print(key + encode(values[name]), link, person("lines." + name, side))
+            for name in self.line_fields
+            if name in values
+        }
+
+    def references(self, values: Values) -> list[Ref]:
+        """Every reference of a record, lines included."""
+        found = [value for name in self.refs if isinstance(value := values.get(name), Ref)]
+        lines = values.get("lines")
+        if self.line_refs and isinstance(lines, tuple):
+            found += [
+                value for line in lines for name in self.line_refs if isinstance(value := line.values.get(name), Ref)
+            ]
+        return found
+
+    def unit_value(self, unit: Unit, values: Values) -> dict[str, Value]:
+        """The present fields of a unit."""
+        return {name: values[name] for name in unit.fields if name in values}

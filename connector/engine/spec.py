@@ -1,0 +1,76 @@
+"""One sync as the engine needs it: compiled from configuration, mappings and the systems' own descriptions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from connector.mapping.translate import Mapping
+from connector.merge.guards import Limits
+from connector.merge.rules import Flow, Unit
+from connector.model.entities import Entity
+from connector.model.values import Side, Sides
+from connector.ports import Capabilities
+
+
+def kind_name(left: str, right: str, entity: str) -> str:
+    """Under which name the store keeps the links of an entity between two systems."""
+    return f"{left}/{right}/{entity}"
+
+
+@dataclass(frozen=True, slots=True)
+class SystemSpec:
+    """One side. principal: the name under which we write, as records show it; None when the system does not tell."""
+
+    name: str
+    object: str
+    mapping: Mapping
+    capabilities: Capabilities
+    principal: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncSpec:
+    """One entity between two systems.
+
+    units: what merges, in layout order. creates: the sides on which records may be created. match: first-link rules,
+    each a tuple of fields. deletes: ignore, archive, propagate or ask. settle: seconds after which an unknown outcome
+    may be looked up; overlap: seconds a feed without exact cursor is read back. children: kinds whose records refer to
+    this one. margin: seconds within which `newest` is not decided.
+    """
+
+    name: str
+    entity: Entity
+    systems: Sides[SystemSpec]
+    units: tuple[Unit, ...]
+    creates: frozenset[Side]
+    match: tuple[tuple[str, ...], ...] = ()
+    deletes: str = "ask"
+    limits: Limits = field(default_factory=Limits)
+    settle: float = 900.0
+    margin: float = 60.0
+    retention: float = 30 * 86400.0
+    expected: int | None = None
+
+    @property
+    def kind(self) -> str:
+        return self.kind_of(self.entity.name)
+
+    def kind_of(self, entity: str) -> str:
+        """The store's name for another entity between the same two systems (references)."""
+        return kind_name(self.systems.left.name, self.systems.right.name, entity)
+
+    @property
+    def names(self) -> Sides[str]:
+        return self.systems.map(lambda system: system.name)
+
+    def unit(self, name: str) -> Unit | None:
+        return next((unit for unit in self.units if unit.name == name), None)
+
+    @property
+    def one_way(self) -> Flow:
+        """The direction in which records may be created; BOTH when on both sides."""
+        if len(self.creates) == 2:
+            return Flow.BOTH
+        if not self.creates:
+            return Flow.NONE
+        return Flow.L2R if Side.RIGHT in self.creates else Flow.R2L

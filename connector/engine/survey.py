@@ -1,0 +1,156 @@
+"""Goes through everything the spool holds and says what would be done: the plan, and the numbers guards look at."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from math import ceil
+
+from connector.engine.assess import Item, ItemPlan, assess
+from connector.engine.effects import Effects
+from connector.engine.items import each_batch
+from connector.engine.work import Work
+from connector.merge.fields import Verb
+from connector.merge.records import Step
+from connector.model.canonical import encode
+from connector.model.plan import PlanLine, Summary
+from connector.model.values import Money, Side, Sides, Value
+
+Sink = Callable[[PlanLine], None]
+BATCH = 400
+
+_ACTION = {Verb.CONFLICT: "conflict", Verb.HOLD: "hold", Verb.DEFER: "wait", Verb.ADOPT: "adopt"}
+
+
+@dataclass(slots=True)
+class _Count:
+    creates: Counter[Side] = field(default_factory=Counter)
+    updates: Counter[Side] = field(default_factory=Counter)
+    deletes: Counter[Side] = field(default_factory=Counter)
+
+
+def survey(work: Work, sink: Sink | None = None, *, dry: bool = True) -> Effects[Summary]:
+    """Decide on everything without doing any of it. sink gets each line as it comes; the summary comes back."""
+    summary = Summary(work.spec.name)
+    count = _Count()
+
+    def handle(items: list[Item]) -> Effects[None]:
+        plans = yield from assess(work, items)
+        for plan in plans:
+            for line in lines_of(work, plan):
+                summary.count(line.action)
+                _tally(count, line)
+                if line.action == "create":
+                    _amount(summary, plan.values)
+                if sink is not None:
+                    sink(line)
+
+    yield from each_batch(work, BATCH, handle, dry=dry)
+    summary.creates = Sides(count.creates[Side.LEFT], count.creates[Side.RIGHT])
+    summary.updates = Sides(count.updates[Side.LEFT], count.updates[Side.RIGHT])
+    summary.deletes = Sides(count.deletes[Side.LEFT], count.deletes[Side.RIGHT])
+    summary.writes = sum(sum(c.values()) for c in (count.creates, count.updates, count.deletes))
+    summary.calls = Sides(_calls(work, count, Side.LEFT), _calls(work, count, Side.RIGHT))
+    return summary
+
+
+def _calls(work: Work, count: _Count, side: Side) -> int:
+    size = work.spec.systems[side].capabilities.batch_write
+    return sum(ceil(counter[side] / size) for counter in (count.creates, count.updates, count.deletes))
+
+
+def _tally(count: _Count, line: PlanLine) -> None:
+    if line.side is None:
+        return
+    if line.action == "create":
+        count.creates[line.side] += 1
+    elif line.action in ("delete", "retire"):
+        count.deletes[line.side] += 1
+    elif line.action == "update":
+        count.updates[line.side] += 1
+
+
+def _amount(summary: Summary, values: Mapping[str, Value]) -> None:
+    """The worth of a document to be created: its amount, or its lines and freight."""
+    amount = values.get("amount")
+    if isinstance(amount, Money):
+        summary.amounts[amount.currency] = summary.amounts.get(amount.currency, Decimal(0)) + amount.amount
+
+
+def lines_of(work: Work, plan: ItemPlan) -> list[PlanLine]:
+    """The lines one item adds to a plan; none for an item that needs nothing."""
+    item, spec = plan.item, work.spec
+    if item.link is not None and item.link.id in work.open_links:
+        return [PlanLine(spec.name, "wait", None, item.keys, reason="an earlier write's outcome is not known yet")]
+    if plan.create is not None:
+        digest = digest_of(work, "create", plan.create, plan.values)
+        fields = tuple(plan.values)
+        return [PlanLine(spec.name, "create", plan.create, item.keys, fields, "", "", digest, label(work, item))]
+    if item.single is not None:
+        return _single_lines(work, plan)
+    if plan.step in (Step.KEEP, Step.MERGE):
+        return _merge_lines(work, plan)
+    return [_ending_line(work, plan)]
+
+
+def _single_lines(work: Work, plan: ItemPlan) -> list[PlanLine]:
+    item = plan.item
+    if plan.waits is not None:
+        return [PlanLine(work.spec.name, "wait", None, item.keys, reason=plan.reason, label=label(work, item))]
+    if plan.refused:
+        return [PlanLine(work.spec.name, "refuse", None, item.keys, reason=plan.reason, label=label(work, item))]
+    return []
+
+
+def _merge_lines(work: Work, plan: ItemPlan) -> list[PlanLine]:
+    item, name = plan.item, work.spec.name
+    shown = label(work, item)
+    found = []
+    if item.fresh:
+        found.append(PlanLine(name, "link", None, item.keys, reason="match", digest="link", label=shown))
+    for side in plan.targets():
+        units = [unit for unit in plan.units if side in unit.values]
+        values = {n: v for unit in units for n, v in unit.values[side].items()}
+        rule = "; ".join(dict.fromkeys(f"{u.unit.source} row {u.decision.row}" for u in units))
+        digest = digest_of(work, "update", side, values)
+        fields = tuple(unit.unit.name for unit in units)
+        found.append(PlanLine(name, "update", side, item.keys, fields, rule, "", digest, shown))
+    for unit in plan.units:
+        action = _ACTION.get(unit.decision.verb)
+        if action is not None and action != "adopt":
+            rule = f"{unit.unit.source} row {unit.decision.row}"
+            reason = unit.reason or unit.waits or "both sides changed"
+            found.append(PlanLine(name, action, None, item.keys, (unit.unit.name,), rule, reason, "", shown))
+    return found
+
+
+def _ending_line(work: Work, plan: ItemPlan) -> PlanLine:
+    item, spec, step = plan.item, work.spec, plan.step
+    assert step is not None
+    digest = digest_of(work, step.value, step.target, {})
+    if step.target is None:
+        action = {Step.HOLD: "conflict", Step.CLOSE: "close", Step.MERGED: "close", Step.WAIT: "wait"}.get(
+            step, "confirm"
+        )
+        return PlanLine(spec.name, action, None, item.keys, (), f"record table: {step}", "", digest, label(work, item))
+    policy = "ignore" if spec.entity.projects else spec.deletes
+    action = {"ignore": "close", "archive": "retire", "propagate": "delete", "ask": "conflict"}[policy]
+    side = step.target if action in ("retire", "delete") else None
+    return PlanLine(spec.name, action, side, item.keys, (), f"deletes: {policy}", "deleted", digest, label(work, item))
+
+
+def digest_of(work: Work, action: str, side: Side | None, values: Mapping[str, Value]) -> str:
+    """A fingerprint of what would be written; the values cannot be read from it."""
+    parts = [f"{name}=".encode() + encode(values[name]) for name in sorted(values)]
+    return work.vault.token(action.encode(), str(side).encode(), *parts)[:20]
+
+
+def label(work: Work, item: Item) -> str:
+    """What a person calls the record."""
+    for decoded in item.decoded.values():
+        words = [str(decoded.values[n]) for n in work.spec.entity.label if decoded.values.get(n)]
+        if words:
+            return " ".join(words)
+    return str(item.keys.left or item.keys.right)

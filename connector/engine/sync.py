@@ -1,0 +1,237 @@
+"""One run, top to bottom: settle what a crash left, read both sides, match, plan, guard, apply, finish.
+
+Cursors move last.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from connector.engine.apply import apply_batch
+from connector.engine.assess import Item, ItemPlan, assess
+from connector.engine.effects import Effects, NewId, Tell, commit, look, now
+from connector.engine.items import each_batch, match, project
+from connector.engine.read import gather, read_feeds, read_hints, read_keys
+from connector.engine.recover import note_open, recover
+from connector.engine.shape import Shape
+from connector.engine.spec import SyncSpec
+from connector.engine.survey import Sink, lines_of, survey
+from connector.engine.work import Work
+from connector.errors import ConnectorError, Halted, TransientError
+from connector.merge.guards import Stop, Totals, check_guards
+from connector.model.plan import PlanLine, Report, Summary
+from connector.model.records import Key
+from connector.model.rows import LinkState, RunRow
+from connector.model.values import Side, Sides
+from connector.ports import Spool, Tx, Vault
+
+BATCH = 200
+ROUNDS = 6
+LEASE = 900.0
+
+Wanted = Mapping[tuple[Key | None, Key | None], Collection[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """full: list every record, too. allow: guards a person let through. only: a saved plan; nothing else is done."""
+
+    full: bool = False
+    allow: frozenset[str] = frozenset()
+    only: Wanted | None = None
+    owner: str = ""
+
+
+@dataclass(slots=True)
+class _State:
+    drifted: list[PlanLine] = field(default_factory=list)
+    summary: Summary | None = None
+
+
+def plan(spec: SyncSpec, vault: Vault, spool: Spool, sink: Sink, *, full: bool = False) -> Effects[Report]:
+    """What a run would do. Writes nothing, neither to the systems nor to the store."""
+    work = yield from _begin(spec, vault, spool, dry=True)
+    yield from note_open(work)
+    yield from _read(work, work.started, full=full)
+    summary = yield from survey(work, sink)
+    summary.linked = yield from _linked(work)
+    return Report(spec.name, work.run, "planned", work.tally.as_dict(), summary)
+
+
+def sync(spec: SyncSpec, vault: Vault, spool: Spool, options: Options) -> Effects[Report]:
+    """One run. Raises Halted before the first write when a guard says so; other errors leave what was done settled."""
+    work = yield from _begin(spec, vault, spool, dry=False)
+    owner = options.owner or work.run
+    yield from _lease(work, owner)
+    state = _State()
+    try:
+        yield from recover(work)
+        report = yield from _run(work, options, state)
+    except BaseException as error:
+        if isinstance(error, Exception):
+            yield from _note_failure(work, state, error)
+            yield from commit(lambda tx: tx.drop_lease(spec.kind, owner))
+        raise
+    yield from commit(lambda tx: tx.drop_lease(spec.kind, owner))
+    return report
+
+
+def _run(work: Work, options: Options, state: _State) -> Effects[Report]:
+    if options.only is None:
+        yield from _read(work, work.started, full=options.full)
+    else:
+        yield from _read_only(work, options.only)
+    summary = yield from survey(work, dry=True)
+    summary.linked = yield from _linked(work)
+    state.summary = summary
+    yield from _guard(work, summary, options.allow)
+    yield from _apply(work, options.only, state)
+    for _ in range(ROUNDS):
+        again = yield from _released(work)
+        if not again:
+            break
+        yield from _apply(work, None, state)
+    return (yield from _finish(work, state, move=options.only is None))
+
+
+def _begin(spec: SyncSpec, vault: Vault, spool: Spool, *, dry: bool) -> Effects[Work]:
+    started = yield from now()
+    run: str = yield NewId()
+    work = Work(spec, Shape(spec, vault), vault, spool, run, started, dry=dry)
+    spool.clear()
+    if dry:
+        work.layouts = yield from look(lambda tx: tx.layouts(spec.kind))
+    else:
+        work.layout = yield from commit(lambda tx: tx.layout(spec.kind, work.shape.units))
+        work.layouts = yield from look(lambda tx: tx.layouts(spec.kind))
+    return work
+
+
+def _lease(work: Work, owner: str) -> Effects[None]:
+    epoch = yield from commit(lambda tx: tx.take_lease(work.spec.kind, owner, work.started, LEASE))
+    if epoch is None:
+        raise TransientError(f"{work.spec.name}: another run is going on. Wait for it, or look at `connector status`.")
+    work.epoch = epoch
+
+
+def _read(work: Work, at: float, *, full: bool) -> Effects[None]:
+    yield from read_feeds(work, full=full)
+    yield from read_hints(work, at)
+    yield from _complete(work)
+
+
+def _complete(work: Work) -> Effects[None]:
+    """Matched, projected, and both sides there for every link: everything a decision needs is in the spool."""
+    yield from project(work, dry=work.dry)
+    yield from gather(work)
+    yield from match(work)
+    links, lone = work.spool.counts()
+    work.tally.read += links + lone.left + lone.right - work.spool.count_pairs()
+
+
+def _read_only(work: Work, only: Wanted) -> Effects[None]:
+    for side in Side:
+        keys = [str(pair[0 if side is Side.LEFT else 1]) for pair in only if pair[0 if side is Side.LEFT else 1]]
+        for start in range(0, len(keys), BATCH):
+            yield from read_keys(work, side, keys[start : start + BATCH])
+    yield from _complete(work)
+
+
+def _linked(work: Work) -> Effects[int]:
+    counts: Mapping[LinkState, int] = yield from look(lambda tx: tx.count_links(work.spec.kind))
+    return counts.get(LinkState.LINKED, 0)
+
+
+def _guard(work: Work, summary: Summary, allowed: Collection[str]) -> Effects[None]:
+    today: int = yield from look(lambda tx: tx.count_deletes(work.spec.kind, work.started - 86400))
+    totals = Totals(
+        summary.linked,
+        summary.creates,
+        summary.updates,
+        summary.deletes,
+        Sides(work.vanished[Side.LEFT], work.vanished[Side.RIGHT]),
+        today,
+    )
+    stops: list[Stop] = check_guards(work.spec.name, work.spec.names, work.spec.limits, totals, allowed)
+    if stops:
+        raise Halted("\n".join(stop.sentence for stop in stops), stops[0].guard)
+
+
+def _apply(work: Work, only: Wanted | None, state: _State) -> Effects[None]:
+    links, lone = work.spool.counts()
+    total = links + lone.left + lone.right
+    width = max(1, min(4, *(system.capabilities.concurrency for system in work.spec.systems)))
+    done = 0
+
+    def handle(items: list[Item]) -> Effects[None]:
+        nonlocal done
+        plans = yield from assess(work, items)
+        chosen = plans if only is None else _chosen(work, plans, only, state)
+        while chosen:
+            again = yield from apply_batch(work, chosen)
+            chosen = (yield from assess(work, again)) if again else []
+        done += len(items)
+        yield Tell("apply", done, total)
+
+    yield from each_batch(work, BATCH * width, handle, dry=False)
+
+
+def _chosen(work: Work, plans: list[ItemPlan], only: Wanted, state: _State) -> list[ItemPlan]:
+    """The plans that still are exactly what was saved; the others are left and listed."""
+    chosen = []
+    for plan_ in plans:
+        lines = [line for line in lines_of(work, plan_) if line.digest]
+        wanted = only.get((plan_.item.keys.left, plan_.item.keys.right))
+        if lines and wanted is not None and {line.digest for line in lines} == set(wanted):
+            chosen.append(plan_)
+            continue
+        work.tally.add("skipped")
+        if wanted is not None:
+            drift = lines or [PlanLine(work.spec.name, "nothing", None, plan_.item.keys, reason="already as planned")]
+            state.drifted.extend(drift)
+    return chosen
+
+
+def _released(work: Work) -> Effects[bool]:
+    """Another round for what was released, moved under us or settled: due hints, read fresh."""
+    at = yield from now()
+    work.spool.clear()
+    hints = yield from read_hints(work, at)
+    if not hints:
+        return False
+    yield from _complete(work)
+    return True
+
+
+def _finish(work: Work, state: _State, *, move: bool) -> Effects[Report]:
+    if not work.tally.balanced:
+        raise ConnectorError(
+            f"{work.spec.name}: counts do not balance: {work.tally.as_dict()}. Nothing is lost: run again."
+        )
+    ended = yield from now()
+    results = work.tally.results
+    partly = results["held"] or results["failed"] or state.drifted
+    counts = work.tally.as_dict()
+    status = "partly" if partly else "done"
+    row = RunRow(work.run, work.spec.name, work.spec.kind, work.started, ended, status, json.dumps(counts))
+    yield from commit(lambda tx: _last(tx, work, row, move=move))
+    summary = state.summary or Summary(work.spec.name)
+    return Report(work.spec.name, work.run, status, counts, summary, state.drifted)
+
+
+def _last(tx: Tx, work: Work, row: RunRow, *, move: bool) -> None:
+    if move:
+        for side in Side:
+            tx.set_cursor(work.spec.kind, side, work.chains[side].cursor)
+    tx.put_run(row)
+
+
+def _note_failure(work: Work, state: _State, error: Exception) -> Effects[None]:
+    ended = yield from now()
+    status = "halted" if isinstance(error, Halted) else "failed"
+    detail = str(error) if isinstance(error, ConnectorError) else type(error).__name__
+    counts = json.dumps(work.tally.as_dict())
+    row = RunRow(work.run, work.spec.name, work.spec.kind, work.started, ended, status, counts, detail)
+    yield from commit(lambda tx: tx.put_run(row))

@@ -1,0 +1,311 @@
+"""Reads both sides fully, compares every field of every link, and proves the money. Writes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
+
+from connector.engine.assess import Assessor, Item, Partners, UnlinkedError, decode_items, lookups
+from connector.engine.effects import Call, Effects, Tell, look
+from connector.engine.shape import Shape
+from connector.engine.spec import SyncSpec
+from connector.engine.work import Work
+from connector.errors import NoImageError
+from connector.model.entities import FieldType
+from connector.model.records import Key, Page, Record
+from connector.model.rows import LinkRow, LinkState
+from connector.model.values import Line, Money, Side, Sides, Value, Values
+from connector.ports import Spool, Tx, Vault
+
+BATCH = 400
+HUNDRED = Decimal(100)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is not the same on both sides. kind: field, missing, unlinked, money, conflict, held."""
+
+    sync: str
+    kind: str
+    keys: Sides[Key | None]
+    name: str = ""
+    shown: Sides[str | None] = field(default_factory=lambda: Sides(None, None))
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class VerifyReport:
+    """records, lines: per side. fields: name -> (same, different). sums: per side, figure and currency."""
+
+    sync: str
+    entity: str
+    records: dict[Side, int] = field(default_factory=lambda: {Side.LEFT: 0, Side.RIGHT: 0})
+    lines: dict[Side, int] = field(default_factory=lambda: {Side.LEFT: 0, Side.RIGHT: 0})
+    linked: int = 0
+    fields: dict[str, list[int]] = field(default_factory=dict)
+    sums: dict[Side, dict[tuple[str, str], Decimal]] = field(default_factory=lambda: {Side.LEFT: {}, Side.RIGHT: {}})
+    differences: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def clean(self) -> bool:
+        return not self.differences
+
+
+Sink = Callable[[Difference], None]
+
+
+def verify(spec: SyncSpec, vault: Vault, spool: Spool, sink: Sink) -> Effects[VerifyReport]:
+    """Every difference goes to `sink` as it is found; the report counts them. Memory stays flat."""
+    work = Work(spec, Shape(spec, vault), vault, spool, "verify", 0.0, dry=True)
+    spool.clear()
+    report = VerifyReport(spec.name, spec.entity.name)
+    for side in Side:
+        yield from _scan(work, side, report)
+    checker = _Checker(work, report, sink)
+    after = 0
+    while linked := spool.linked(after, BATCH):
+        after = linked[-1][0]
+        links: dict[int, LinkRow] = yield from look(_by_id([number for number, _ in linked]))
+        items = [
+            Item(links[number], both.map(lambda pair: pair[1] if pair else None), links[number].keys)
+            for number, both in linked
+        ]
+        refs = decode_items(work, items)
+        partners, conflicts = yield from look(lambda tx, refs=refs, links=links: lookups(tx, work, refs, list(links)))  # type: ignore[misc]
+        frozen = {(row.link, row.unit) for row in conflicts}
+        for item in items:
+            checker.check(item, partners, frozen)
+    for side in Side:
+        _unlinked(work, side, report, sink)
+    yield from _absent(work, report, sink)
+    checker.compare_sums()
+    return report
+
+
+def _by_id(ids: Sequence[int]) -> Callable[[Tx], dict[int, LinkRow]]:
+    return lambda tx: tx.links_by_id(ids)
+
+
+def _scan(work: Work, side: Side, report: VerifyReport) -> Effects[None]:
+    """List one side into the spool: records with a link, and those without."""
+    cursor: str | None = None
+    while True:
+        (page,) = yield [Call(side, "scan", (work.spec.systems[side].object, cursor))]
+        if isinstance(page, Exception):
+            raise page
+        assert isinstance(page, Page)
+        keys = [record.key for record in page.records]
+        links: Mapping[Key, LinkRow] = yield from look(
+            lambda tx, keys=keys: tx.links_by_key(work.spec.kind, side, keys)  # type: ignore[misc]
+        )
+        _sort_in(work, side, page.records, links, report)
+        yield Tell("verify", sum(report.records.values()))
+        cursor = page.cursor
+        if not page.more:
+            return
+
+
+def _sort_in(
+    work: Work, side: Side, records: Sequence[Record], links: Mapping[Key, LinkRow], report: VerifyReport
+) -> None:
+    linked: list[tuple[int, Record | None, Key]] = []
+    unlinked: list[tuple[Record, bool, Key | None, tuple[bytes, ...]]] = []
+    for record in records:
+        link = links.get(record.key)
+        if link is None:
+            if not work.decode(side, record).in_scope:
+                report.skipped["filtered"] += 1
+                continue
+            unlinked.append((record, False, None, ()))
+        elif link.state is LinkState.CLOSED or link.keys[side] != record.key:
+            report.skipped["closed"] += 1
+            continue
+        else:
+            linked.append((link.id, record, record.key))
+        report.records[side] += 1
+    work.spool.add_linked(side, linked)
+    work.spool.note_listed(side, [number for number, _, _ in linked])
+    work.spool.add_unlinked(side, unlinked)
+
+
+def _unlinked(work: Work, side: Side, report: VerifyReport, sink: Sink) -> None:
+    """Records without a link, where this sync should have made one."""
+    after = 0
+    wanted = side.other in work.spec.creates or (
+        work.spec.entity.projects and any(unit.flow.allows(side.other) for unit in work.spec.units)
+    )
+    while found := work.spool.singles(side, after, BATCH):
+        after = found[-1].seq
+        for single in found:
+            if not wanted:
+                report.records[side] -= 1
+                report.skipped["not in this direction"] += 1
+                continue
+            report.differences["unlinked"] += 1
+            keys = Sides[Key | None](None, None).with_(side, single.record.key)
+            sink(Difference(work.spec.name, "unlinked", keys, reason=f"only in {work.spec.names[side]}"))
+
+
+def _absent(work: Work, report: VerifyReport, sink: Sink) -> Effects[None]:
+    """Links of which a side was not listed."""
+    after = 0
+    while True:
+        rows: list[LinkRow] = yield from look(_links_after(work.spec.kind, after))
+        if not rows:
+            return
+        after = rows[-1].id
+        for side in Side:
+            missing = work.spool.unlisted(side, [row.id for row in rows])
+            for row in rows:
+                if row.id in missing:
+                    report.differences["missing"] += 1
+                    reason = f"linked, but not in {work.spec.names[side]}"
+                    sink(Difference(work.spec.name, "missing", row.keys, reason=reason))
+
+
+def _links_after(kind: str, after: int) -> Callable[[Tx], list[LinkRow]]:
+    return lambda tx: tx.page_links(kind, after, 500, [LinkState.LINKED, LinkState.HALF])
+
+
+class _Checker:
+    """Compares items and adds up the money."""
+
+    def __init__(self, work: Work, report: VerifyReport, sink: Sink) -> None:
+        self.work = work
+        self.report = report
+        self.sink = sink
+        both = work.spec.systems.map(lambda system: system.mapping.readable)
+        self.names = [name for name in work.spec.entity.fields if name in both.left and name in both.right]
+
+    def check(self, item: Item, partners: Partners, frozen: set[tuple[int, str]]) -> None:
+        for side, decoded in item.decoded.items():
+            self._add_up(item, side, decoded.values)
+        if len(item.decoded) < 2:
+            return
+        self.report.linked += 1
+        assert item.link is not None
+        assessor = Assessor(self.work, item, partners)
+        for name in self.names:
+            unit = next((u.name for u in self.work.spec.units if name in u.fields), name)
+            self._field(assessor, item, name, waits=(item.link.id, unit) in frozen or (item.link.id, "*") in frozen)
+
+    def _field(self, assessor: Assessor, item: Item, name: str, *, waits: bool) -> None:
+        left, right = (item.decoded[side] for side in Side)
+        counts = self.report.fields.setdefault(name, [0, 0])
+        held = left.held.get(name) or right.held.get(name)
+        if held is None:
+            if name not in left.values or name not in right.values:
+                return
+            if self._same(assessor, name, left.values[name], right.values[name]):
+                counts[0] += 1
+                return
+        counts[1] += 1
+        kind = "held" if held else "conflict" if waits else "field"
+        self.report.differences[kind] += 1
+        shown = Sides[str | None](_show(left.values.get(name)), _show(right.values.get(name)))
+        reason = held or ("waits for a person" if waits else "differs")
+        self.sink(Difference(self.work.spec.name, kind, item.keys, name, shown, reason))
+
+    def _same(self, assessor: Assessor, name: str, left: Value, right: Value) -> bool:
+        if name == "lines":
+            return assessor.same_lines(left, right)
+        for target, value, shown in ((Side.RIGHT, left, right), (Side.LEFT, right, left)):
+            try:
+                moved = assessor.carry(target.other, name, value)
+            except (UnlinkedError, NoImageError):
+                continue
+            if assessor.same(target, {name: moved}, {name: shown}):
+                return True
+        return False
+
+    def _add_up(self, item: Item, side: Side, values: Values) -> None:
+        """Sums per currency; and that header = lines + freight + tax, where a document shows them."""
+        sums = self.report.sums[side]
+        for name, entity_field in self.work.spec.entity.fields.items():
+            value = values.get(name)
+            if entity_field.type is FieldType.MONEY and isinstance(value, Money):
+                figure = (name, value.currency)
+                sums[figure] = sums.get(figure, Decimal(0)) + value.amount
+        lines = values.get("lines")
+        if not isinstance(lines, tuple):
+            return
+        rows = [line for line in lines if isinstance(line, Line)]
+        self.report.lines[side] += len(rows)
+        problem = header_problem(values, rows)
+        if problem is not None:
+            self.report.differences["money"] += 1
+            self.sink(Difference(self.work.spec.name, "money", item.keys, "total", reason=f"{side}: {problem}"))
+
+    def compare_sums(self) -> None:
+        """Both sides' sums must be equal to the cent for every figure both show."""
+        left, right = (self.report.sums[side] for side in Side)
+        both = {name for name, _ in left} & {name for name, _ in right} & set(self.names)
+        for figure in sorted(set(left) | set(right)):
+            if figure[0] in both and left.get(figure, Decimal(0)) != right.get(figure, Decimal(0)):
+                self.report.differences["money"] += 1
+                shown = Sides[str | None](str(left.get(figure, 0)), str(right.get(figure, 0)))
+                none = Sides[Key | None](None, None)
+                reason = f"sum of {figure[0]} in {figure[1]} differs"
+                self.sink(Difference(self.work.spec.name, "money", none, figure[0], shown, reason))
+
+
+def header_problem(values: Values, lines: Sequence[Line]) -> str | None:
+    """What is wrong with a document's arithmetic; None when total = lines + freight + tax to the minor unit."""
+    total = values.get("total")
+    if not isinstance(total, Money):
+        return None
+    amounts = [_line_amount(line, total) for line in lines]
+    if any(amount is None for amount in amounts):
+        return None
+    net = sum((amount for amount in amounts if amount is not None), Decimal(0))
+    subtotal = values.get("subtotal")
+    if isinstance(subtotal, Money) and subtotal.amount != net:
+        return f"lines add up to {net}, the document says {subtotal.amount}"
+    extra = sum((v.amount for n in ("freight", "tax") if isinstance(v := values.get(n), Money)), Decimal(0))
+    if net + extra != total.amount:
+        return f"lines, freight and tax make {net + extra}, the document says {total.amount}"
+    return None
+
+
+def _line_amount(line: Line, total: Money) -> Decimal | None:
+    """A line's amount: as shown, else quantity x price less discount, rounded half up like the total."""
+    shown = line.values.get("amount")
+    quantity, price = line.values.get("quantity"), line.values.get("unit_price")
+    if isinstance(shown, Money):
+        return shown.amount
+    if not isinstance(quantity, Decimal) or not isinstance(price, Money):
+        return None
+    discount = line.values.get("discount_percent")
+    rate = discount if isinstance(discount, Decimal) else Decimal(0)
+    return (quantity * price.amount * (HUNDRED - rate) / HUNDRED).quantize(total.amount, ROUND_HALF_UP)
+
+
+def _show(value: Value) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, tuple) and not isinstance(value, (Money,)) and value and isinstance(value[0], Line):
+        return f"{len(value)} lines"
+    return str(value)
+
+
+def balance_problems(reports: Sequence[VerifyReport]) -> list[str]:
+    """Open balance = invoices - payments, per side and currency, where all three were verified together."""
+    by_entity = {report.entity: report for report in reports}
+    if not {"invoice", "payment", "balance"} <= by_entity.keys():
+        return []
+    problems = []
+    for side in Side:
+        invoices, payments, balances = (
+            {currency: amount for (name, currency), amount in by_entity[entity].sums[side].items() if name == figure}
+            for entity, figure in (("invoice", "total"), ("payment", "amount"), ("balance", "open"))
+        )
+        for currency in sorted(set(invoices) | set(payments) | set(balances)):
+            owed = invoices.get(currency, Decimal(0)) - payments.get(currency, Decimal(0))
+            if owed != balances.get(currency, Decimal(0)):
+                problems.append(
+                    f"{side}: invoices less payments make {owed} {currency}, balances say {balances.get(currency, 0)}"
+                )
+    return problems

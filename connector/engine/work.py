@@ -1,0 +1,115 @@
+"""What one run carries along: its spec, tools, tally and places in the feeds. Memory does not grow with the records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from connector.engine.shape import Shape
+from connector.engine.spec import SyncSpec
+from connector.mapping.translate import Decoded
+from connector.model.records import Key, Record
+from connector.model.values import Side, Sides
+from connector.ports import Spool, Vault
+
+RESULTS = ("created", "updated", "unchanged", "skipped", "held", "failed")
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of everything read. `read` is counted where things come in, the rest where they end: they balance."""
+
+    read: int = 0
+    results: Counter[str] = field(default_factory=Counter)
+    extra: Counter[str] = field(default_factory=Counter)
+
+    def add(self, result: str, count: int = 1) -> None:
+        if result not in RESULTS:
+            raise ValueError(f"no such result: {result}")
+        self.results[result] += count
+
+    @property
+    def balanced(self) -> bool:
+        return self.read == sum(self.results.values())
+
+    def as_dict(self) -> dict[str, int]:
+        return {"read": self.read, **{name: self.results[name] for name in RESULTS}, **dict(sorted(self.extra.items()))}
+
+
+@dataclass(slots=True)
+class Chain:
+    """Where a side's feed may go on from: the cursor read, moved over positions that only our own writes took.
+
+    Two batches written side by side answer in any order; their spans are kept until they join.
+    """
+
+    cursor: str | None = None
+    spans: dict[str, str] = field(default_factory=dict)
+
+    def add(self, before: str, after: str) -> None:
+        if before != after:
+            self.spans[before] = after
+        while self.cursor in self.spans:
+            self.cursor = self.spans.pop(self.cursor)
+
+
+@dataclass(slots=True)
+class Work:
+    """One run of one sync."""
+
+    spec: SyncSpec
+    shape: Shape
+    vault: Vault
+    spool: Spool
+    run: str
+    started: float
+    tally: Tally = field(default_factory=Tally)
+    chains: Sides[Chain] = field(default_factory=lambda: Sides(Chain(), Chain()))
+    layout: int = 0
+    layouts: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    epoch: int = 0
+    dry: bool = False
+    hinted: bool = False
+    waiting: bool = False
+    open_creates: Counter[Side] = field(default_factory=Counter)
+    open_links: set[int] = field(default_factory=set)
+    ids: list[int] = field(default_factory=list)
+    alive: Counter[Side] = field(default_factory=Counter)
+    first: bool = False
+    vanished: Counter[Side] = field(default_factory=Counter)
+
+    def decode(self, side: Side, record: Record) -> Decoded:
+        """Canonical values of a record that has fields."""
+        fields: Mapping[str, Any] = record.fields if record.fields is not None else {}
+        return self.spec.systems[side].mapping.decode(fields)
+
+    def is_ours(self, side: Side, record: Record) -> bool:
+        """True when the record was created by this connection's own principal."""
+        principal = self.spec.systems[side].principal
+        return principal is not None and record.created_by == principal
+
+    def later(self, side: Side, version: str | None, other: str | None) -> bool:
+        """True when `version` is certainly later than `other`; versions that do not sort never are."""
+        if version is None or other is None or self.spec.systems[side].capabilities.versions == "opaque":
+            return False
+        return version > other
+
+    def match_prints(self, side: Side, decoded: Decoded) -> tuple[bytes, ...]:
+        """One print per match rule, equal on both sides for equal values; b"" where a field of the rule is empty."""
+        prints = []
+        for number, rule in enumerate(self.spec.match):
+            parts = [plain(decoded.values.get(name)) for name in rule]
+            whole = "\x1f".join(parts).encode()
+            prints.append(self.vault.print(whole, 0, b"match%d" % number) if all(parts) else b"")
+        return tuple(prints)
+
+
+def plain(value: object) -> str:
+    """A value as it is compared on first link: letters and digits, without case."""
+    return "".join(c for c in str(value).casefold() if c.isalnum()) if value is not None else ""
+
+
+def key_of(record: Record | None, fallback: Key) -> Key:
+    return record.key if record is not None else fallback

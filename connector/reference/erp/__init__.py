@@ -1,0 +1,1 @@
+"""The built-in ERP: customers, items with stock, orders that are shipped, invoiced and paid, and a ledger."""

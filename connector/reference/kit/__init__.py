@@ -1,0 +1,1 @@
+"""What both built-in applications share: records over SQLite, the HTTP conventions, start-up."""

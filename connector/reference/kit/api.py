@@ -1,0 +1,160 @@
+"""The HTTP side of the conventions: who calls, how often, which fault strikes, and how an answer looks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope, Send
+
+from connector.reference.kit.batch import encoded, error_body
+from connector.reference.kit.problems import ServiceError, malformed
+from connector.reference.kit.rate import Gate
+from connector.reference.kit.routes import Answer, Call, Router, json_answer
+from connector.reference.kit.service import Service
+from connector.reference.kit.switches import Fault, strike
+from connector.reference.kit.webhooks import Webhooks
+
+MAX_BODY = 32 * 1024 * 1024
+DROP = "connector.drop"
+"""Key of the scope under which the server offers a function that closes the connection without an answer."""
+
+_HTML = b"<!doctype html><title>Please wait</title><p>We will be right back.</p>"
+_log = logging.getLogger(__name__)
+
+
+class AnswerLost(ConnectionError):  # noqa: N818  (it is what happened, as in ConnectionError's own subclasses)
+    """Raised instead of closing the connection when the application runs without a server, in a test."""
+
+
+class Api:
+    """ASGI application for /api and /healthz. tokens: token -> principal."""
+
+    def __init__(self, service: Service, tokens: Mapping[str, str]) -> None:
+        self._service = service
+        self._tokens = dict(tokens)
+        self._gate = Gate()
+        self.calls: Counter[str] = Counter()
+        self._webhooks = Webhooks(service.store)
+        service.listeners.append(self._webhooks.send)
+        self._router = Router(service, self._webhooks, self._gate, self.calls)
+
+    def close(self) -> None:
+        self._webhooks.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/healthz":
+            await _send(send, scope, json_answer(200, {"status": "ok", "system": self._service.domain.system}))
+            return
+        answer = None
+        try:
+            call = await self._call(scope, receive)
+            fault = self._fault(call)
+            if fault is None or fault.kind in ("slow", "lost_answer"):
+                if fault is not None and fault.kind == "slow":
+                    await asyncio.sleep(fault.seconds)
+                answer = self._answer(scope, call)
+            if fault is not None and fault.kind != "slow":
+                answer = await _faulty(scope, receive, fault)
+        except ServiceError as error:
+            answer = refusal(error)
+        except Exception:
+            # A person reads the cause in the log; the caller learns only that it was ours.
+            _log.exception("%s %s failed", scope["method"], scope["path"])
+            answer = refusal(ServiceError(500, "internal", "The application failed; its log says why."))
+        if answer is not None:
+            await _send(send, scope, answer)
+
+    async def _call(self, scope: Scope, receive: Receive) -> Call:
+        body = await _body(receive)
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        try:
+            query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=1000)
+        except ValueError:
+            raise malformed("The query has more than 1000 fields.") from None
+        segments = tuple(scope["path"].split("/")[2:])
+        return Call(scope["method"], scope["path"], segments, query, headers, body)
+
+    def _fault(self, call: Call) -> Fault | None:
+        if call.segments[:1] in (("admin",), ("stats",)):
+            return None
+        return strike(self._service.switches, call.method, call.path, call.segments[0] if call.segments else None)
+
+    def _answer(self, scope: Scope, call: Call) -> Answer:
+        self.calls[self._router.pattern(call)] += 1
+        principal = None
+        try:
+            principal = self._principal(call)
+            switches = self._service.switches
+            self._gate.admit(principal, switches.rate, switches.daily_limit, self._service.store.clock())
+            answer = self._router.route(call, principal)
+        except ServiceError as error:
+            answer = refusal(error)
+        if principal is not None:
+            limit = self._service.switches.daily_limit
+            answer.headers["x-calls-today"] = str(self._gate.today(principal))
+            if limit is not None:
+                answer.headers["x-calls-limit"] = str(limit)
+        return answer
+
+    def _principal(self, call: Call) -> str:
+        scheme, _, token = call.headers.get("authorization", "").partition(" ")
+        principal = self._tokens.get(token.strip()) if scheme.lower() == "bearer" else None
+        if principal is None:
+            raise ServiceError(401, "unauthorized", "Send the header Authorization: Bearer TOKEN with a known token.")
+        return principal
+
+
+def refusal(error: ServiceError) -> Answer:
+    """The answer to a refused call: `{"error": ..., "record": ...}`."""
+    body: dict[str, object] = {"error": error_body(error)}
+    if error.record is not None:
+        body["record"] = encoded(error.record)
+    answer = json_answer(error.status, body)
+    if error.retry_after is not None:
+        answer.headers["retry-after"] = str(error.retry_after)
+    if error.status == 401:
+        answer.headers["www-authenticate"] = "Bearer"
+    return answer
+
+
+async def _faulty(scope: Scope, receive: Receive, fault: Fault) -> Answer | None:
+    if fault.kind == "html":
+        return Answer(200, _HTML, {"content-type": "text/html; charset=utf-8"})
+    if fault.kind == "status":
+        wait = max(1, round(fault.seconds)) if fault.status in (429, 503) else None
+        return refusal(ServiceError(fault.status, "fault", f"Fault: status {fault.status}.", retry_after=wait))
+    drop = scope.get(DROP)
+    if drop is None:
+        raise AnswerLost("The connection would be closed here.")
+    drop()
+    # Wait until the server has noticed, or it would send an error of its own.
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    return None
+
+
+async def _body(receive: Receive) -> bytes:
+    """The whole body. Raises ServiceError 400 when it is too large."""
+    parts, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise malformed("The request ended before its body did.")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > MAX_BODY:
+            raise malformed(f"The body is larger than {MAX_BODY} bytes.")
+        parts.append(part)
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+async def _send(send: Send, scope: Scope, answer: Answer) -> None:
+    headers = [(b"content-length", str(len(answer.body)).encode())]
+    headers += [(name.encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

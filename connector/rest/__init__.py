@@ -1,0 +1,1 @@
+"""Toolkit for adapters of HTTP systems: one client, one table of failures, paging, credentials, call budgets."""

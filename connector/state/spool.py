@@ -1,0 +1,251 @@
+"""Scratch space of one run: a temporary SQLite file of records, sealed under a key that lives only in this process.
+
+A crash leaves a file nobody can read; the next run does not look at it. Memory stays flat however much is read.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from connector.model.records import Key, Record
+from connector.model.values import Side, Sides
+from connector.ports import Found
+
+_SCHEMA = """
+create table linked(link integer, side text, key text, body blob, primary key(link, side)) without rowid;
+create table lone(seq integer primary key, side text, key text, own integer, partner text, mate integer, doubt text,
+                  body blob, unique(side, key));
+create index lone_partner on lone(partner) where partner is not null;
+create table print(side text, rule integer, print blob, seq integer);
+create index print_by on print(rule, print, side);
+create table listed(side text, link integer, primary key(side, link)) without rowid;
+"""
+
+_PAIRS = """
+select l.seq, r.seq from
+  (select p.print as print, min(p.seq) as seq, count(*) as n from print p join lone o on o.seq = p.seq
+   where p.rule = :rule and p.side = 'left' and o.mate is null and o.doubt is null group by p.print) l
+join
+  (select p.print as print, min(p.seq) as seq, count(*) as n from print p join lone o on o.seq = p.seq
+   where p.rule = :rule and p.side = 'right' and o.mate is null and o.doubt is null group by p.print) r
+on l.print = r.print where l.n = 1 and r.n = 1
+"""
+
+_CHUNK = 500
+
+
+class FileSpool:
+    """See `ports.Spool`."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        handle, self._path = tempfile.mkstemp(prefix="connector-", suffix=".spool", dir=folder)
+        os.close(handle)
+        self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        self._db.executescript(
+            "pragma journal_mode=off; pragma synchronous=off; pragma cache_size=-2000; pragma temp_store=file;"
+            + _SCHEMA
+        )
+        self._cipher = AESGCM(AESGCM.generate_key(128))
+        self._count = 0
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder = msgspec.msgpack.Decoder()
+
+    # records to sealed bytes and back; the nonce is a counter, the key is used by this spool alone
+    def _seal(self, record: Record | None) -> bytes | None:
+        if record is None:
+            return None
+        self._count += 1
+        nonce = self._count.to_bytes(12, "big")
+        plain = self._encoder.encode(
+            (
+                record.key,
+                record.version,
+                record.fields,
+                record.modified.isoformat() if record.modified else None,
+                record.created_by,
+                record.modified_by,
+                record.deleted,
+                record.merged_into,
+            )
+        )
+        return nonce + self._cipher.encrypt(nonce, plain, None)
+
+    def _open(self, body: bytes | None) -> Record | None:
+        if body is None:
+            return None
+        row: list[Any] = self._decoder.decode(self._cipher.decrypt(body[:12], body[12:], None))
+        row[3] = datetime.fromisoformat(row[3]) if row[3] else None
+        return Record(*row)
+
+    def add_linked(self, side: Side, rows: Sequence[tuple[int, Record | None, Key]]) -> None:
+        with self._write():
+            self._db.executemany(
+                "insert or replace into linked values (?, ?, ?, ?)",
+                [(link, side.value, key, self._seal(record)) for link, record, key in rows],
+            )
+
+    def add_unlinked(self, side: Side, rows: Sequence[tuple[Record, bool, Key | None, tuple[bytes, ...]]]) -> None:
+        with self._write():
+            keys = [record.key for record, _, _, _ in rows]
+            for part in _chunks(keys):
+                old = f"select seq from lone where side = ? and key in ({_marks(part)})"
+                self._db.execute(f"delete from print where seq in ({old})", (side.value, *part))
+                self._db.execute(f"delete from lone where side = ? and key in ({_marks(part)})", (side.value, *part))
+            (start,) = self._db.execute("select coalesce(max(seq), 0) from lone").fetchone()
+            self._db.executemany(
+                "insert into lone(seq, side, key, own, partner, body) values (?, ?, ?, ?, ?, ?)",
+                [
+                    (start + number, side.value, record.key, own, partner, self._seal(record))
+                    for number, (record, own, partner, _) in enumerate(rows, 1)
+                ],
+            )
+            self._db.executemany(
+                "insert into print values (?, ?, ?, ?)",
+                [
+                    (side.value, rule, value, start + number)
+                    for number, (_, _, _, prints) in enumerate(rows, 1)
+                    for rule, value in enumerate(prints)
+                    if value
+                ],
+            )
+
+    def lonely(self, after: int, limit: int) -> list[tuple[int, Side, Key]]:
+        rows = self._db.execute(
+            "select link, min(side), min(key) from linked where link > ? group by link having count(*) = 1"
+            " order by link limit ?",
+            (after, limit),
+        )
+        return [(link, Side(side), key) for link, side, key in rows]
+
+    def linked(self, after: int, limit: int) -> list[tuple[int, Sides[tuple[Key, Record | None] | None]]]:
+        rows = self._db.execute(
+            "select link, side, key, body from linked where link in"
+            " (select distinct link from linked where link > ? order by link limit ?) order by link",
+            (after, limit),
+        )
+        found: dict[int, dict[str, tuple[Key, Record | None]]] = {}
+        for link, side, key, body in rows:
+            found.setdefault(link, {})[side] = (key, self._open(body))
+        return [(link, Sides(both.get("left"), both.get("right"))) for link, both in found.items()]
+
+    def match(self, rule: int) -> None:
+        unique = self._db.execute(_PAIRS, {"rule": rule}).fetchall()
+        # A record may be in one pair only; prints are per rule, so a record has one print and this holds.
+        several = (
+            "select p.seq from print p join lone o on o.seq = p.seq where p.rule = :rule and o.mate is null"
+            " and p.print in (select l.print from print l join lone o1 on o1.seq = l.seq"
+            "   join print r on r.rule = l.rule and r.print = l.print and r.side = 'right'"
+            "   join lone o2 on o2.seq = r.seq"
+            "   where l.rule = :rule and l.side = 'left' and o1.mate is null and o2.mate is null"
+            "   group by l.print having count(distinct l.seq) > 1 or count(distinct r.seq) > 1)"
+        )
+        doubtful = [seq for (seq,) in self._db.execute(several, {"rule": rule})]
+        with self._write():
+            self._db.executemany(
+                "update lone set mate = ? where seq = ?", [pair for a, b in unique for pair in ((b, a), (a, b))]
+            )
+            self._db.executemany(
+                "update lone set doubt = ? where seq = ? and doubt is null",
+                [(f"match rule {rule + 1} fits several records", seq) for seq in doubtful],
+            )
+
+    def match_partners(self) -> None:
+        pairs = self._db.execute(
+            "select o.seq, min(s.seq), count(*) from lone o join lone s on s.key = o.partner and s.side <> o.side"
+            " where o.own = 1 and o.mate is null and s.mate is null group by s.seq having count(*) = 1"
+        ).fetchall()
+        with self._write():
+            self._db.executemany(
+                "update lone set mate = ? where seq = ?",
+                [pair for own, source, _ in pairs for pair in ((source, own), (own, source))],
+            )
+
+    def pairs(self, after: int, limit: int) -> list[tuple[Found, Found]]:
+        rows = self._db.execute(
+            "select l.seq, l.own, l.partner, l.doubt, l.body, r.seq, r.own, r.partner, r.doubt, r.body"
+            " from lone l join lone r on r.seq = l.mate where l.side = 'left' and l.seq > ? order by l.seq limit ?",
+            (after, limit),
+        )
+        return [(self._found(row[:5]), self._found(row[5:])) for row in rows]
+
+    def singles(self, side: Side, after: int, limit: int) -> list[Found]:
+        rows = self._db.execute(
+            "select seq, own, partner, doubt, body from lone where side = ? and mate is null and seq > ?"
+            " order by seq limit ?",
+            (side.value, after, limit),
+        )
+        return [self._found(row) for row in rows]
+
+    def _found(self, row: tuple[Any, ...]) -> Found:
+        seq, own, partner, doubt, body = row
+        record = self._open(body)
+        assert record is not None
+        return Found(seq, record, bool(own), partner, doubt)
+
+    def promote(self, side: Side, links: Mapping[Key, tuple[int, Key]]) -> None:
+        rows = [(link, side.value, key) for key, (link, _) in links.items()]
+        rows += [(link, side.other.value, other) for link, other in links.values()]
+        with self._write():
+            self._db.executemany(
+                "insert or replace into linked select ?1, side, key, body from lone where side = ?2 and key = ?3", rows
+            )
+            self._db.executemany("delete from lone where side = ?2 and key = ?3 and ?1 > 0", rows)
+
+    def doubt(self, side: Side, keys: Collection[Key], reason: str) -> None:
+        with self._write():
+            self._db.executemany(
+                "update lone set doubt = ? where side = ? and key = ?", [(reason, side.value, key) for key in keys]
+            )
+
+    def note_listed(self, side: Side, links: Collection[int]) -> None:
+        with self._write():
+            self._db.executemany("insert or ignore into listed values (?, ?)", [(side.value, link) for link in links])
+
+    def unlisted(self, side: Side, links: Collection[int]) -> set[int]:
+        missing = set(links)
+        for part in _chunks(list(links)):
+            rows = self._db.execute(
+                f"select link from listed where side = ? and link in ({_marks(part)})", (side.value, *part)
+            )
+            missing.difference_update(link for (link,) in rows)
+        return missing
+
+    def counts(self) -> tuple[int, Sides[int]]:
+        (links,) = self._db.execute("select count(distinct link) from linked").fetchone()
+        lone = dict(self._db.execute("select side, count(*) from lone group by side").fetchall())
+        return links, Sides(lone.get("left", 0), lone.get("right", 0))
+
+    def count_pairs(self) -> int:
+        (pairs,) = self._db.execute("select count(*) from lone where mate is not null").fetchone()
+        return int(pairs) // 2
+
+    def clear(self) -> None:
+        with self._write():
+            for table in ("linked", "lone", "print", "listed"):
+                self._db.execute(f"delete from {table}")
+
+    def close(self) -> None:
+        self._db.close()
+        Path(self._path).unlink(missing_ok=True)
+
+    def _write(self) -> sqlite3.Connection:
+        self._db.execute("begin")
+        return self._db
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ",".join("?" * len(values))
+
+
+def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(values), _CHUNK):
+        yield values[start : start + _CHUNK]
