@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from connector.engine.assess import Item, ItemPlan
 from connector.engine.draft import RETRY, Draft, Drafter, Pending, Thread
 from connector.engine.effects import Call, Effects, call, commit, look, now
-from connector.engine.endings import end
+from connector.engine.endings import close, end
 from connector.engine.settle import settle
 from connector.engine.work import Work
 from connector.errors import (
@@ -86,6 +86,8 @@ def apply_batch(work: Work, plans: Sequence[ItemPlan]) -> Effects[list[Item]]:
 
 def _draft(drafter: Drafter, plan: ItemPlan, survivors: Mapping[tuple[Side, Key], LinkRow]) -> Thread:
     item = plan.item
+    if item.link is not None and item.link.id in drafter.work.open_links:
+        return Thread(item, item.link, plan.base, "held")
     for side in Side:
         key = item.keys[side]
         if key is not None and drafter.work.hinted:
@@ -94,12 +96,7 @@ def _draft(drafter: Drafter, plan: ItemPlan, survivors: Mapping[tuple[Side, Key]
         return drafter.create(plan)
     if item.single is not None:
         return _not_created(drafter, plan, item.single)
-    assert item.link is not None
-    if item.link.id in drafter.work.open_links:
-        return Thread(item, item.link, plan.base, "held")
-    if plan.step is Step.KEEP:
-        return drafter.merge(plan)
-    if plan.step is Step.MERGE:
+    if plan.step in (Step.KEEP, Step.MERGE):
         return drafter.merge(plan)
     return end(drafter, plan, survivors)
 
@@ -109,6 +106,10 @@ def _not_created(drafter: Drafter, plan: ItemPlan, source: Side) -> Thread:
     item, key = plan.item, plan.item.keys[source]
     assert key is not None
     thread = Thread(item, item.link or LinkRow(0, "", LinkState.HALF, item.keys), plan.base, "skipped")
+    record = item.records[source]
+    if item.link is not None and record is not None and (record.deleted or record.merged_into):
+        close(drafter, thread, ended=source)
+        return thread
     if plan.waits is not None:
         due = drafter.now + (drafter.spec.settle if not plan.waits else 6 * 3600)
         drafter.hint(source, key, plan.reason, due, plan.waits or None)
@@ -136,10 +137,16 @@ def _first_commit(tx: Tx, work: Work, draft: Draft) -> None:
     kind = work.spec.kind
     if draft.inserts:
         tx.insert_links(draft.inserts)
+    if draft.candidates:
+        tx.put_candidates(draft.candidates)
+    if work.reviewing:
+        for side in Side:
+            tx.drop_candidates(kind, side, [key for row in draft.inserts if (key := row.keys[side]) is not None])
     if draft.updates:
         tx.update_links(draft.updates)
     for side in Side:
-        handled = [key for s, key in draft.handled if s is side]
+        again = {hint.key for hint in draft.hints if hint.side is side}
+        handled = [key for s, key in draft.handled if s is side and key not in again]
         if handled:
             tx.drop_hints(kind, side, handled)
             tx.drop_dead(kind, side, handled)
@@ -237,7 +244,7 @@ def _take_outcome(work: Work, pending: Pending, outcome: Outcome, last: _Last, a
         last.hints.append(HintRow(work.spec.kind, source, key, None, "moved under us", at, 1, None, at))
     elif isinstance(error, TransientError):
         due = at + (error.after or RETRY)
-        last.hints.append(HintRow(work.spec.kind, source, key, None, f"try again: {error}", due, 1, None, at))
+        last.hints.append(HintRow(work.spec.kind, source, key, None, f"try again: {error.code}", due, 1, None, at))
     elif isinstance(error, DeniedError):
         last.denied = error
         last.hints.append(HintRow(work.spec.kind, source, key, None, "was denied", at, 1, None, at))
@@ -246,7 +253,19 @@ def _take_outcome(work: Work, pending: Pending, outcome: Outcome, last: _Last, a
         record = thread.item.records[source]
         version = record.version if record is not None else None
         last.dead.append(
-            DeadRow(work.spec.kind, source, key, pending.op.value, str(error), code, at, 1, version, thread.link.id)
+            DeadRow(
+                work.spec.kind,
+                source,
+                key,
+                pending.op.value,
+                f"{work.spec.names[side]} refused it",
+                code,
+                at,
+                1,
+                version,
+                thread.link.id,
+                work.hide(str(error)),
+            )
         )
 
 

@@ -123,12 +123,12 @@ def decode_items(work: Work, items: Sequence[Item]) -> dict[tuple[str, Side], se
 def _decode(work: Work, item: Item, refs: dict[tuple[str, Side], set[Key]]) -> None:
     for side in Side:
         record = item.records[side]
-        if record is None or record.fields is None or side in item.decoded:
+        if record is None or record.fields is None:
             continue
-        decoded = work.decode(side, record)
-        item.decoded[side] = decoded
-        item.encodings[side] = work.shape.encodings(decoded.values)
-        if item.link is not None:
+        if side not in item.decoded:
+            item.decoded[side] = work.decode(side, record)
+            item.encodings[side] = work.shape.encodings(item.decoded[side].values)
+        if item.link is not None and side not in item.wholes:
             item.wholes[side] = work.shape.whole(item.encodings[side], side, item.link.id)
     for side, decoded in item.decoded.items():
         for ref in work.shape.references(decoded.values):
@@ -166,17 +166,22 @@ class Assessor:
         step = decide_record(status)
         blob_units = self.work.layouts.get(link.layout, ())
         base = unpack(link.base, blob_units)
-        if step is Step.KEEP and not item.conflicts and link.base is not None:
+        if step is Step.KEEP and not item.conflicts and self._covered(base):
             return ItemPlan(item, step, status, base)
         if step in (Step.KEEP, Step.MERGE):
             return self._merge(base, status)
         return ItemPlan(item, step, status, base)
 
+    def _covered(self, base: Base) -> bool:
+        """Whether every unit both sides show has been agreed on before."""
+        left, right = self.item.encodings[Side.LEFT], self.item.encodings[Side.RIGHT]
+        return all(name in base.prints for name in left if name in right)
+
     def _status(self, side: Side) -> Status:
         record, link = self.item.records[side], self.item.link
         assert link is not None
         if record is None:
-            return Status.MISSING
+            return self._missing(side)
         if record.merged_into is not None:
             return Status.MERGED
         if record.deleted:
@@ -186,6 +191,12 @@ class Assessor:
         if self.work.later(side, link.seen[side], record.version):
             return Status.UNKNOWN
         return Status.UNCHANGED if self.item.wholes[side] == link.prints[side] else Status.CHANGED
+
+    def _missing(self, side: Side) -> Status:
+        """Missing counts as deleted once it was missing before, the settle time ago, and others can be read."""
+        since = self.work.missing_since.get((side, str(self.item.keys[side])))
+        proved = since is not None and self.work.started - since >= self.spec.settle and self.work.alive[side] > 0
+        return Status.DELETED if proved else Status.MISSING
 
     def _plan_single(self, source: Side) -> ItemPlan:
         item = self.item

@@ -20,6 +20,7 @@ from connector.merge.fields import Verb
 from connector.model.canonical import CANON_REV, dump
 from connector.model.records import Key, Op, Write
 from connector.model.rows import (
+    CandidateRow,
     ConflictRow,
     DeadRow,
     HintRow,
@@ -72,6 +73,7 @@ class Draft:
     hints: list[HintRow] = field(default_factory=list)
     handled: list[tuple[Side, Key]] = field(default_factory=list)
     dead: list[DeadRow] = field(default_factory=list)
+    candidates: list[CandidateRow] = field(default_factory=list)
     tombstones: list[tuple[Side, Key]] = field(default_factory=list)
     aliases: list[tuple[Side, Key, int]] = field(default_factory=list)
     pending: list[Pending] = field(default_factory=list)
@@ -113,10 +115,17 @@ class Drafter:
         assert key is not None
         link = item.link.id if item.link else None
         version = record.version if record is not None else None
-        self.draft.dead.append(DeadRow(self.spec.kind, side, key, op, reason, code, self.now, 1, version, link))
+        if item.doubt is not None and record is not None:
+            prints = self.work.match_prints(side, item.decoded[side])
+            self.draft.candidates.append(CandidateRow(self.spec.kind, side, key, version, prints))
+        short = "not sent" if item.doubt is None else "in match review"
+        self.draft.dead.append(
+            DeadRow(self.spec.kind, side, key, op, short, code, self.now, 1, version, link, self.work.hide(reason))
+        )
 
-    def conflict(self, link: int, unit: str, reason: str, prints: Sides[bytes | None]) -> None:
-        self.draft.conflicts.append(ConflictRow(link, unit, self.spec.kind, reason, prints, self.now))
+    def conflict(self, link: int, unit: str, reason: str, prints: Sides[bytes | None], detail: str = "") -> None:
+        body = self.work.hide(detail) if detail else None
+        self.draft.conflicts.append(ConflictRow(link, unit, self.spec.kind, reason, prints, self.now, None, body))
 
     # --------------------------------------------------------------------------------------------- creates
 
@@ -188,6 +197,9 @@ class Drafter:
             self.work.tally.extra["linked"] += 1
         for unit in plan.units:
             self._unit(thread, unit)
+        still = {unit.unit.name for unit in plan.units if unit.decision.verb is Verb.HOLD}
+        ended = [name for name, row in item.conflicts.items() if row.reason == "held" and name not in still]
+        self.draft.closed.extend((link.id, name) for name in ended)
         targets = plan.targets()
         written = [side for side in targets if self._write_side(thread, plan, side, alone=len(targets) == 1)]
         prints = thread.link.prints
@@ -232,14 +244,14 @@ class Drafter:
             self.work.tally.extra["conflicts"] += 1
         elif verb is Verb.HOLD:
             thread.result = "held"
-            self.conflict(link.id, name, f"held: {plan.reason}", Sides(None, None))
+            self.conflict(link.id, name, "held", Sides(None, None), plan.reason)
         elif verb is Verb.DEFER:
             side = self._deferred_from(item, plan)
             self.hint(side, str(item.keys[side]), f"{name} waits", self.now + WAITS, plan.waits)
             self.work.tally.extra["deferred"] += 1
         if plan.decision.loser is not None:
             self._lose(thread, plan)
-        if old is not None and (plan.decision.closes or (old.reason != "conflict" and verb is not Verb.HOLD)):
+        if old is not None and plan.decision.closes and verb.target is None and verb is not Verb.MERGE:
             self.draft.closed.append((link.id, name))
 
     def _deferred_from(self, item: Item, plan: UnitPlan) -> Side:
@@ -296,7 +308,7 @@ class Drafter:
             thread.result = "held"
             name = field_of(error, values)
             unit_name = next((u.unit.name for u in units if name in u.unit.fields), units[0].unit.name)
-            self.conflict(thread.link.id, unit_name, f"held: {error}", Sides(None, None))
+            self.conflict(thread.link.id, unit_name, "held", Sides(None, None), str(error))
             plan.units = [u for u in plan.units if u.unit.name != unit_name]
             return bool(plan.units) and self._write_side(thread, plan, side, alone=alone) if len(units) > 1 else False
         names = tuple(unit.unit.name for unit in units)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from connector.engine.assess import Item, ItemPlan
 from connector.engine.draft import Drafter, Thread
 from connector.engine.settle import Settlement
+from connector.engine.work import MISSING
 from connector.merge.records import Step
 from connector.model.records import Key, Op
 from connector.model.rows import ConflictRow, LinkRow, LinkState
@@ -16,7 +17,6 @@ from connector.model.values import Side, Sides
 DELETE = "delete"
 RESTORED = "restored"
 CHANGED = "deleted and changed"
-MISSING = "missing"
 
 
 def end(drafter: Drafter, plan: ItemPlan, survivors: Mapping[tuple[Side, Key], LinkRow]) -> Thread:

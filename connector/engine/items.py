@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from connector.engine.apply import take_ids
 from connector.engine.assess import Item
 from connector.engine.effects import Effects, commit, look
-from connector.engine.work import Work
+from connector.engine.work import Work, links_of
 from connector.model.records import Key, Record
 from connector.model.rows import CandidateRow, LinkRow, LinkState
 from connector.model.values import Side, Sides
@@ -24,7 +24,7 @@ def each_batch(work: Work, size: int, handle: Handler, *, dry: bool) -> Effects[
         if not linked:
             break
         after = linked[-1][0]
-        links: dict[int, LinkRow] = yield from look(_by_id([link for link, _ in linked]))
+        links = yield from links_of(work, [link for link, _ in linked])
         yield from handle([_linked_item(links[number], both) for number, both in linked])
     after = 0
     while True:
@@ -43,10 +43,6 @@ def each_batch(work: Work, size: int, handle: Handler, *, dry: bool) -> Effects[
                 break
             after = singles[-1].seq
             yield from handle([_single_item(side, found) for found in singles])
-
-
-def _by_id(ids: Sequence[int]) -> Callable[[Tx], dict[int, LinkRow]]:
-    return lambda tx: tx.links_by_id(ids)
 
 
 def _linked_item(link: LinkRow, both: Sides[tuple[Key, Record | None] | None]) -> Item:
@@ -88,6 +84,7 @@ def match(work: Work) -> Effects[None]:
         waiting: list[CandidateRow] = yield from look(_candidates(work.spec.kind, side.other))
         if not waiting or not work.spec.match:
             continue
+        work.reviewing = True
         known = {value for row in waiting for value in row.prints if value}
         after = 0
         while singles := work.spool.singles(side, after, 500):
@@ -132,8 +129,9 @@ def _partners(kind: str, side: Side, keys: Sequence[Key]) -> Callable[[Tx], dict
 
 def _project(work: Work, side: Side, ready: Mapping[Key, Key], *, dry: bool) -> Effects[dict[Key, tuple[int, Key]]]:
     if dry:
-        return {}
-    yield from take_ids(work, len(ready))
+        work.ids.extend(range(-len(work.made) - len(ready), -len(work.made)))
+    else:
+        yield from take_ids(work, len(ready))
     rows = []
     links: dict[Key, tuple[int, Key]] = {}
     for key, other in ready.items():
@@ -141,5 +139,8 @@ def _project(work: Work, side: Side, ready: Mapping[Key, Key], *, dry: bool) -> 
         keys = Sides[Key | None](None, None).with_(side, key).with_(side.other, other)
         rows.append(LinkRow(number, work.spec.kind, LinkState.LINKED, keys, 0, layout=work.layout))
         links[key] = (number, other)
-    yield from commit(lambda tx: tx.insert_links(rows))
+    if dry:
+        work.made.update({row.id: row for row in rows})
+    else:
+        yield from commit(lambda tx: tx.insert_links(rows))
     return links

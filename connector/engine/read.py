@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from connector.engine.effects import Call, Effects, Tell, call, commit, look
-from connector.engine.work import Work
+from connector.engine.work import MISSING, Work, links_of
 from connector.errors import NotFoundError
 from connector.model.records import Key, Page, Record
 from connector.model.rows import DeadRow, HintRow, LinkRow, LinkState
@@ -187,6 +187,7 @@ def read_hints(work: Work, at: float) -> Effects[int]:
         total += len(hints)
         work.hinted = True
         after = (hints[-1].side.value, hints[-1].key)
+        work.missing_since.update({(h.side, h.key): h.first for h in hints if h.reason == MISSING})
         for side in Side:
             keys = [hint.key for hint in hints if hint.side is side]
             if keys:
@@ -202,6 +203,7 @@ def read_keys(work: Work, side: Side, keys: Sequence[Key]) -> Effects[None]:
     found: Mapping[Key, Record] = yield from call(side, "read", work.spec.systems[side].object, list(keys))
     known: Known = yield from look(lambda tx: _known(tx, work.spec.kind, side, keys))
     links = known[0]
+    work.alive[side] += len(found)
     missing = [(links[key].id, None, key) for key in keys if key not in found and key in links]
     if missing:
         work.spool.add_linked(side, missing)
@@ -219,7 +221,7 @@ def gather(work: Work) -> Effects[None]:
         if not lonely:
             return
         after = lonely[-1][0]
-        links: dict[int, LinkRow] = yield from look(_by_id([link for link, _, _ in lonely]))
+        links = yield from links_of(work, [link for link, _, _ in lonely])
         wanted: Sides[dict[Key, int]] = Sides({}, {})
         for link, side, _ in lonely:
             key = links[link].keys[side.other]
@@ -230,12 +232,9 @@ def gather(work: Work) -> Effects[None]:
         for side, found in zip(sides, answers, strict=True):
             if isinstance(found, Exception):
                 raise found
+            work.alive[side] += len(found)
             rows = [(link, found.get(key), key) for key, link in wanted[side].items()]
             work.spool.add_linked(side, rows)
-
-
-def _by_id(ids: Sequence[int]) -> Callable[[Tx], dict[int, LinkRow]]:
-    return lambda tx: tx.links_by_id(ids)
 
 
 def _find_unlisted(work: Work) -> Effects[None]:

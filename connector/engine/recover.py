@@ -166,7 +166,7 @@ def _search(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at
         elif not records:
             again.append(row)
         else:
-            _unclear(work, row, found, at, f"{len(records)} records carry the key {row.external}")
+            _park(work, row, found, at, "uncertain", f"{len(records)} records carry the key {row.external}")
     if again:
         yield from _send_again(work, side, again, found, at)
 
@@ -201,24 +201,14 @@ def _look_of(work: Work, side: Side, fields: Mapping[str, object]) -> bytes:
     return "\x1f".join(str(values.get(name)) for name in names).encode()
 
 
-def _unclear(work: Work, row: IntentRow, found: _Found, at: float, reason: str) -> None:
+def _park(work: Work, row: IntentRow, found: _Found, at: float, code: str, detail: str) -> None:
+    """The intent ends as a dead letter."""
     settlement = thaw(row.context)
     key = settlement.source_key or str(row.target)
+    short = "outcome unknown" if code == "uncertain" else f"{work.spec.names[row.side]} refused it"
+    kind, side, version = work.spec.kind, row.side.other, settlement.version
     found.done.append(row.token)
-    found.dead.append(
-        DeadRow(
-            work.spec.kind,
-            row.side.other,
-            key,
-            row.op,
-            f"outcome unknown: {reason}",
-            "uncertain",
-            at,
-            1,
-            settlement.version,
-            row.link,
-        )
-    )
+    found.dead.append(DeadRow(kind, side, key, row.op, short, code, at, 1, version, row.link, work.hide(detail)))
 
 
 # ------------------------------------------------------------------------------------------------- sending
@@ -276,18 +266,7 @@ def _take(work: Work, row: IntentRow, outcome: Outcome, found: _Found, at: float
     elif isinstance(error, (UncertainError, TransientError, DeniedError)):
         _leave(work, row)
     else:
-        _unclear_rejection(work, row, error, found, at)
-
-
-def _unclear_rejection(work: Work, row: IntentRow, error: ConnectorError, found: _Found, at: float) -> None:
-    settlement = thaw(row.context)
-    key = settlement.source_key or str(row.target)
-    found.done.append(row.token)
-    found.dead.append(
-        DeadRow(
-            work.spec.kind, row.side.other, key, row.op, str(error), error.code, at, 1, settlement.version, row.link
-        )
-    )
+        _park(work, row, found, at, error.code, str(error))
 
 
 def _gone_or_hint(work: Work, row: IntentRow, outcome: Outcome, found: _Found, at: float) -> None:

@@ -106,6 +106,7 @@ def _begin(spec: SyncSpec, vault: Vault, spool: Spool, *, dry: bool) -> Effects[
     else:
         work.layout = yield from commit(lambda tx: tx.layout(spec.kind, work.shape.units))
         work.layouts = yield from look(lambda tx: tx.layouts(spec.kind))
+        work.hinted = yield from look(lambda tx: bool(tx.dead(spec.kind)))
     return work
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from connector.engine.effects import Effects, look
 from connector.engine.shape import Shape
 from connector.engine.spec import SyncSpec
 from connector.mapping.translate import Decoded
 from connector.model.records import Key, Record
+from connector.model.rows import LinkRow
 from connector.model.values import Side, Sides
 from connector.ports import Spool, Vault
 
+DETAIL = b"detail"
+MISSING = "missing"
 RESULTS = ("created", "updated", "unchanged", "skipped", "held", "failed")
 
 
@@ -72,13 +76,15 @@ class Work:
     epoch: int = 0
     dry: bool = False
     hinted: bool = False
-    waiting: bool = False
+    reviewing: bool = False
     open_creates: Counter[Side] = field(default_factory=Counter)
     open_links: set[int] = field(default_factory=set)
     ids: list[int] = field(default_factory=list)
     alive: Counter[Side] = field(default_factory=Counter)
     first: bool = False
     vanished: Counter[Side] = field(default_factory=Counter)
+    missing_since: dict[tuple[Side, Key], float] = field(default_factory=dict)
+    made: dict[int, LinkRow] = field(default_factory=dict)
 
     def decode(self, side: Side, record: Record) -> Decoded:
         """Canonical values of a record that has fields."""
@@ -89,6 +95,10 @@ class Work:
         """True when the record was created by this connection's own principal."""
         principal = self.spec.systems[side].principal
         return principal is not None and record.created_by == principal
+
+    def hide(self, detail: str) -> bytes:
+        """A sentence that may quote a customer's value, sealed for the store; `vault.open(..., DETAIL)` shows it."""
+        return self.vault.seal(detail.encode(), DETAIL)
 
     def later(self, side: Side, version: str | None, other: str | None) -> bool:
         """True when `version` is certainly later than `other`; versions that do not sort never are."""
@@ -104,6 +114,13 @@ class Work:
             whole = "\x1f".join(parts).encode()
             prints.append(self.vault.print(whole, 0, b"match%d" % number) if all(parts) else b"")
         return tuple(prints)
+
+
+def links_of(work: Work, ids: Sequence[int]) -> Effects[dict[int, LinkRow]]:
+    """Links by id; in a dry run also those that only would be made."""
+    found: dict[int, LinkRow] = yield from look(lambda tx: tx.links_by_id([number for number in ids if number > 0]))
+    found.update({number: work.made[number] for number in ids if number in work.made})
+    return found
 
 
 def plain(value: object) -> str:

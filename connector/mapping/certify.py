@@ -198,27 +198,28 @@ def _laws(
     try:
         shown, written = image(value), write(value)
     except NoImageError:
-        return
+        return  # an explicit refusal keeps every law
     except Exception as error:  # any other refusal is itself the broken law
-        yield BrokenLaw("M1", name, value, f"{shown_value(value)} fails with {type(error).__name__}: {error}")
+        yield _failure(name, value, error)
         return
     try:
         if image(value) != shown or write(value) != written:
             yield BrokenLaw("M1", name, value, f"{shown_value(value)} is written differently the second time")
         if image(shown) != shown:
-            yield BrokenLaw(
-                "M2", name, value, f"{shown_value(shown)} turns into {shown_value(image(shown))} when shown"
-            )
+            yield BrokenLaw("M2", name, value, f"{shown_value(shown)} is shown as {shown_value(image(shown))}")
         back = read(written)
         if back != shown:
             yield BrokenLaw("M3", name, value, f"{shown_value(value)} reads back as {shown_value(back)}")
         if write(back) != written:
             yield BrokenLaw("M4", name, value, f"{shown_value(value)}, read back and written again, is written anew")
     except NoImageError as error:
-        yield BrokenLaw(
-            "M4", name, value, f"{shown_value(value)} is shown in a form that cannot be written back: {error}"
-        )
-        return
+        yield BrokenLaw("M4", name, value, f"{shown_value(value)} shows what cannot be written back: {error}")
+    except Exception as error:
+        yield _failure(name, value, error)
     if not lossy and shown != value:
         detail = f"{shown_value(value)} reads back as {shown_value(shown)}; `lossy: true` allows that"
         yield BrokenLaw("M6", name, value, detail)
+
+
+def _failure(name: str, value: Value, error: Exception) -> BrokenLaw:
+    return BrokenLaw("M1", name, value, f"{shown_value(value)} fails with {type(error).__name__}: {error}")

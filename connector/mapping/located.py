@@ -132,7 +132,8 @@ class Reader:
         """This node as text that is not empty; a problem and the default otherwise."""
         if isinstance(node.value, (str, int, Decimal)) and not isinstance(node.value, bool) and node.raw.strip():
             return node.raw
-        self.document.problem(node, node.shown if node.raw.strip() else "nothing", expected)
+        blank = not node.raw.strip() and not isinstance(node.value, (dict, list))
+        self.document.problem(node, "nothing" if blank else node.shown, expected)
         return default
 
     def choice(

@@ -71,17 +71,26 @@ def _shorten(options: Reader) -> tuple[Callable[[str], str], bool]:
 
 
 def text(options: Reader, field: Field) -> Plain:
-    """Text, trimmed. case: how this system writes it. max_length; truncate: cut what is longer (loses detail)."""
+    """Text, trimmed. case: upper, lower or title, how this system spells it; what it shows is read in that case too.
+
+    max_length: longer text is refused; truncate: true cuts it instead, which loses detail.
+    """
     case = options.choice("case", _CASES)
     shorten, truncate = _shorten(options)
     if case is None and "max_length" not in options:
         return Plain(read_text, lambda value: check_text(value) or None)
-    change: Callable[[str], str] = _CASES[case] if case else str
+    if case is None:
+        return Plain(read_text, lambda value: shorten(check_text(value)) or None, lossy=truncate)
+    spell = _CASES[case]
+
+    def decode(value: Any) -> str | None:
+        found = read_text(value)
+        return None if found is None else composed(spell(found))
 
     def encode(value: Any) -> str | None:
-        return shorten(change(check_text(value))) or None
+        return shorten(composed(spell(check_text(value)))) or None
 
-    return Plain(read_text, encode, lossy=truncate or case is not None)
+    return Plain(decode, encode, lossy=True)
 
 
 def note(options: Reader, field: Field) -> Plain:

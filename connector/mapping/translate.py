@@ -187,7 +187,9 @@ class Mapping:
     def line_readable(self, name: str = "lines") -> frozenset[str]:
         """Line fields that it reads; empty where it maps no such lines."""
         lines = self._lines_by_name.get(name)
-        return frozenset(n for e in lines.level.entries if e.read for n in e.names) if lines is not None else frozenset()
+        return (
+            frozenset(n for e in lines.level.entries if e.read for n in e.names) if lines is not None else frozenset()
+        )
 
     def line_lossy(self, name: str = "lines") -> frozenset[str]:
         """Line fields whose encode may drop detail, as declared."""

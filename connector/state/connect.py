@@ -23,7 +23,7 @@ def parsed(url: str) -> URL:
         found = make_url(url)
     except ArgumentError:
         raise ConfigError(f"state.url: {_shown(url)} is not a database address, {_EXAMPLES}") from None
-    name = found.get_backend_name()
+    name = found.drivername.partition("+")[0]
     if name == "sqlite":
         return _sqlite(found)
     if name in ("postgresql", "postgres"):

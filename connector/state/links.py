@@ -38,7 +38,7 @@ def _update(make: Make) -> Any:
 
 def _by_key(make: Make) -> Any:
     return (
-        select(identity.c.key, *_WITH_BASE)
+        select(*_WITH_BASE, identity.c.key)
         .select_from(identity.join(link, link.c.id == identity.c.link).outerjoin(base, base.c.link == link.c.id))
         .where(identity.c.kind == bindparam("kind"), identity.c.side == bindparam("side"))
         .where(make.among(identity.c.key, "keys"))
@@ -118,7 +118,7 @@ _TOMBSTONES = Statement(
 
 
 def _link(row: Any, name: str) -> LinkRow:
-    id_, _, state, l_id, r_id, gen, l_seen, r_seen, l_print, r_print, layout_, canon, body = row
+    id_, _, state, l_id, r_id, gen, l_seen, r_seen, l_print, r_print, layout_, canon, body = row[:13]
     return LinkRow(
         id_,
         name,
@@ -172,11 +172,11 @@ class Links(Session):
         found: dict[Key, LinkRow] = {}
         seen: dict[int, LinkRow] = {}
         for rows in self._each(_BY_KEY, keys, self._kind(kind), SIDES[side]):
-            for key, *fields in rows:
-                row = seen.get(fields[0])
-                if row is None:
-                    row = seen[fields[0]] = _link(fields, kind)
-                found[key] = row
+            for row in rows:
+                link_ = seen.get(row[0])
+                if link_ is None:
+                    link_ = seen[row[0]] = _link(row, kind)
+                found[row[-1]] = link_
         return found
 
     def links_by_id(self, ids: Collection[int]) -> dict[int, LinkRow]:

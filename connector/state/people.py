@@ -10,10 +10,9 @@ from sqlalchemy import and_, bindparam, case, delete, func, null, select, update
 from connector.model.records import Key, Op
 from connector.model.rows import ConflictRow, DeadRow, JournalRow
 from connector.model.values import Side, Sides
-from connector.state.session import SIDE_OF, Session
+from connector.state.session import SIDE_OF, Session, side_of
 from connector.state.sql import Make, Statement, constant, limited
 from connector.state.tables import SIDES, conflict, dead, inbox_raw, journal
-from connector.state.work import side_of
 
 _CONFLICT = [column.name for column in conflict.c]
 _DEAD = [column.name for column in dead.c if column.name != "id"]

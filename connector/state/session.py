@@ -30,6 +30,13 @@ _REFUSED = "the state store refused an impossible state and undid the transactio
 _RETRIABLE = ("locked", "busy", "deadlock", "could not serialize", "lock timeout", "too many clients")
 
 
+def side_of(code: int) -> Side:
+    """The side of a stored code."""
+    side = SIDE_OF[code]
+    assert side is not None
+    return side
+
+
 def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
     iterator = iter(values)
     while part := list(islice(iterator, size)):

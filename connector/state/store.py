@@ -72,10 +72,12 @@ class SqlStore:
         """Migrate an empty or older store, refuse a newer or a foreign one."""
         try:
             with self.look() as tx:
-                current = schema.is_current(tx.connection, self.make, vault, where)  # type: ignore[attr-defined]
+                assert isinstance(tx, SqlTx)
+                current = schema.is_current(tx.connection, self.make, vault, where)
             if not current:
                 with self.begin() as tx:
-                    schema.migrate(tx.connection, self.make, vault, where)  # type: ignore[attr-defined]
+                    assert isinstance(tx, SqlTx)
+                    schema.migrate(tx.connection, self.make, vault, where)
         except (DBAPIError, StoreError) as error:
             _cannot_open(where, error)
 
@@ -111,7 +113,7 @@ class SqliteStore(SqlStore):
     @contextmanager
     def look(self) -> Iterator[Tx]:
         if self._readers is None:
-            with self._writing(), self._read_only(), self._transaction(self._writer) as tx:
+            with self._writing(), self._transaction(self._writer) as tx, self._read_only():
                 yield tx
         else:
             with self._readers.connect() as connection, self._transaction(connection) as tx:
@@ -206,7 +208,7 @@ def open_store(url: str, vault: Vault) -> Store:
     Raises ConfigError when it cannot be opened, belongs to another key or program, or a newer version wrote it.
     """
     found = connect.parsed(url)
-    return SqliteStore(found, vault) if found.get_backend_name() == "sqlite" else PostgresStore(found, vault)
+    return SqliteStore(found, vault) if found.drivername.startswith("sqlite") else PostgresStore(found, vault)
 
 
 @contextmanager

@@ -1,9 +1,9 @@
 """Every table of the state store. No column here is meant for a plain customer value.
 
-Columns named body or context hold bytes the engine sealed; prints are keyed fingerprints. Codes of state and side are
-small integers (see `STATES`, `SIDES`) because they repeat in every row and index. `l_` and `r_` are left and right.
-Key columns use the C collation on PostgreSQL: keyset paging and "later versions compare greater" need byte order.
-Triggers, which belong to these tables too, live in the migrations.
+Columns named body or context hold bytes the engine sealed; prints are keyed fingerprints. Codes of state, side and
+operation are small integers (see `STATES` and its neighbours): they repeat in every row, index and check. `l_` and
+`r_` are left and right. Key columns use the C collation on PostgreSQL: keyset paging and "later versions compare
+greater" need byte order. Triggers, which belong to these tables too, live in the migrations.
 """
 
 from __future__ import annotations
@@ -31,11 +31,20 @@ from sqlalchemy import (
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import REAL, TypeEngine
 
-from connector.model.rows import LinkState
+from connector.model.rows import IntentState, LinkState
 from connector.model.values import Side
 
 SIDES: dict[Side, int] = {Side.LEFT: 0, Side.RIGHT: 1}
 STATES: dict[LinkState, int] = {LinkState.HALF: 0, LinkState.LINKED: 1, LinkState.HELD: 2, LinkState.CLOSED: 3}
+INTENT_STATES: dict[IntentState, int] = {
+    IntentState.PLANNED: 0,
+    IntentState.SENT: 1,
+    IntentState.ACKED: 2,
+    IntentState.DONE: 3,
+    IntentState.STALE: 4,
+    IntentState.DEAD: 5,
+}
+OPS: dict[str, int] = {"create": 0, "update": 1, "delete": 2}
 
 TEXT: TypeEngine[str] = Text().with_variant(Text(collation="C"), "postgresql")
 SMALL: TypeEngine[int] = SmallInteger().with_variant(Integer(), "sqlite")
@@ -83,7 +92,7 @@ link = _table(
     Column("r_print", BLOB),
     Column("layout", Integer, nullable=False),
     Column("canon", Integer, nullable=False),
-    CheckConstraint("state IN (0, 1, 2, 3)", name="link_state"),
+    CheckConstraint("state BETWEEN 0 AND 3", name="link_state"),
     CheckConstraint("state <> 0 OR ((l_id IS NULL) <> (r_id IS NULL))", name="link_half_has_one_key"),
     CheckConstraint("state <> 1 OR (l_id IS NOT NULL AND r_id IS NOT NULL)", name="link_linked_has_both_keys"),
     CheckConstraint("state <> 2 OR l_id IS NOT NULL OR r_id IS NOT NULL", name="link_held_has_a_key"),
@@ -166,24 +175,24 @@ intent = _table(
     Column("kind", Integer, ForeignKey("kind.id"), nullable=False),
     Column("link", BIG, ForeignKey("link.id"), nullable=False),
     Column("side", SMALL, nullable=False),
-    Column("op", TEXT, nullable=False),
+    Column("op", SMALL, nullable=False),
     Column("target", TEXT),
     Column("external", TEXT),
     Column("body", BLOB, nullable=False),
     Column("context", BLOB, nullable=False),
     Column("fields", TEXT, nullable=False),
     Column("pre_version", TEXT),
-    Column("state", TEXT, nullable=False),
+    Column("state", SMALL, nullable=False),
     Column("first_sent", TIME),
     Column("sent", TIME),
     Column("epoch", BIG, nullable=False),
     Column("attempts", Integer, nullable=False),
     _side("intent"),
-    CheckConstraint("op IN ('create', 'update', 'delete')", name="intent_op"),
-    CheckConstraint("op = 'create' OR target IS NOT NULL", name="intent_has_target"),
-    CheckConstraint("state IN ('planned', 'sent', 'acked', 'done', 'stale', 'dead')", name="intent_state"),
+    CheckConstraint("op BETWEEN 0 AND 2", name="intent_op"),
+    CheckConstraint("op = 0 OR target IS NOT NULL", name="intent_has_target"),
+    CheckConstraint("state BETWEEN 0 AND 5", name="intent_state"),
     CheckConstraint(
-        "state NOT IN ('sent', 'acked') OR (first_sent IS NOT NULL AND sent IS NOT NULL)", name="intent_sent_has_time"
+        "state NOT BETWEEN 1 AND 2 OR (first_sent IS NOT NULL AND sent IS NOT NULL)", name="intent_sent_has_time"
     ),
 )
 

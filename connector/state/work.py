@@ -10,12 +10,14 @@ from sqlalchemy import bindparam, case, delete, func, null, or_, select, tuple_,
 from connector.model.records import Key
 from connector.model.rows import HintRow, IntentRow, IntentState
 from connector.model.values import Side
-from connector.state.session import SIDE_OF, Session
+from connector.state.session import Session, side_of
 from connector.state.sql import Make, Statement, constant, limited
-from connector.state.tables import SIDES, cursor, hint, intent
+from connector.state.tables import INTENT_STATES, OPS, SIDES, cursor, hint, intent
 
-_OPEN = (IntentState.PLANNED.value, IntentState.SENT.value, IntentState.ACKED.value)
-_STATE_OF = {state.value: state for state in IntentState}
+_OPEN = [INTENT_STATES[state] for state in (IntentState.PLANNED, IntentState.SENT, IntentState.ACKED)]
+_STATE_OF = {code: state for state, code in INTENT_STATES.items()}
+_OP_OF = {code: op for op, code in OPS.items()}
+_NO_OP = -1
 _NO_SIDE = -1
 _HINT = [column.name for column in hint.c]
 _INTENT = [column.name for column in intent.c]
@@ -169,8 +171,18 @@ class Work(Session):
         kinds = {name: self._own_kind(name) for name in {row.kind for row in rows}}
         values = [
             (
-                *(r.token, kinds[r.kind], r.link, SIDES[r.side], r.op, r.target, r.external, r.body, r.context),
-                *(r.fields, r.pre_version, r.state.value, r.first_sent, r.sent, r.epoch, r.attempts),
+                *(
+                    r.token,
+                    kinds[r.kind],
+                    r.link,
+                    SIDES[r.side],
+                    OPS.get(r.op, _NO_OP),
+                    r.target,
+                    r.external,
+                    r.body,
+                    r.context,
+                ),
+                *(r.fields, r.pre_version, INTENT_STATES[r.state], r.first_sent, r.sent, r.epoch, r.attempts),
             )
             for r in rows
         ]
@@ -182,9 +194,9 @@ class Work(Session):
         Raises ImpossibleState when one is not in the store: a write must never go out without its note.
         """
         if state is IntentState.SENT:
-            count = self._run_each(_MARK_SENT, tokens, state.value, at)
+            count = self._run_each(_MARK_SENT, tokens, INTENT_STATES[state], at)
         else:
-            count = self._run_each(_MARK, tokens, state.value)
+            count = self._run_each(_MARK, tokens, INTENT_STATES[state])
         if count != len(set(tokens)):
             raise self._refuse("an intent to mark is not in the store")
 
@@ -205,14 +217,7 @@ class Work(Session):
         return counts
 
 
-def side_of(code: int) -> Side:
-    """The side of a stored code."""
-    side = SIDE_OF[code]
-    assert side is not None
-    return side
-
-
 def _intent(row: Any, name: str) -> IntentRow:
-    token, _, link, side, *plain = row
-    plain[7] = _STATE_OF[plain[7]]
-    return IntentRow(token, name, link, side_of(side), *plain)
+    token, _, link, side, op, *plain = row
+    plain[6] = _STATE_OF[plain[6]]
+    return IntentRow(token, name, link, side_of(side), _OP_OF[op], *plain)

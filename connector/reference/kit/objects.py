@@ -162,7 +162,8 @@ class ObjectType:
         self.refs = tuple(field for field in self.fields if field.ref)
         self.unique = tuple(field.name for field in self.fields if field.unique)
         self.required = tuple(field.name for field in self.fields if field.required)
-        self.scaled = tuple(field for field in self.fields if field.type in ("amount", "price"))
+        # Computed amounts are made at the decimals of their currency.
+        self.scaled = tuple(field for field in self.fields if field.type in ("amount", "price") and field.writable)
         self.has_external_id = "external_id" in self.by_name
         self.lines: tuple[Field, ...] = self.by_name["lines"].lines if "lines" in self.by_name else ()
         self.line_fields = {field.name: field for field in self.lines}

@@ -64,14 +64,13 @@ IMPOSSIBLE = {
     "a base of no link": "INSERT INTO base VALUES (99, CAST('b' AS {blob}))",
     "an unknown side": _HINT + "(1, 2, 'k', 'feed', 0, 0, 0)",
     "a second hint for one key": _HINT + "(1, 0, 'L1', 'feed', 0, 0, 0)",
-    "a sent intent without a time": "UPDATE intent SET state = 'sent'",
-    "an acknowledged intent without a time": "UPDATE intent SET state = 'acked'",
-    "an unknown state of an intent": "UPDATE intent SET state = 'maybe'",
-    "an unknown operation": "UPDATE intent SET op = 'replace'",
+    "a sent intent without a time": "UPDATE intent SET state = 1",
+    "an acknowledged intent without a time": "UPDATE intent SET state = 2",
+    "an unknown state of an intent": "UPDATE intent SET state = 6",
+    "an unknown operation": "UPDATE intent SET op = 3",
     "an update without target": "UPDATE intent SET target = NULL",
-    "an intent of no link": _INTENT + f"('t9', 1, 99, 0, 'create', NULL, {_BODIES}, '', 'planned', NULL, NULL, 0, 0)",
-    "a second intent with one token": _INTENT
-    + f"('t1', 1, 1, 0, 'create', NULL, {_BODIES}, '', 'planned', NULL, NULL, 0, 0)",
+    "an intent of no link": _INTENT + f"('t9', 1, 99, 0, 0, NULL, {_BODIES}, '', 0, NULL, NULL, 0, 0)",
+    "a second intent with one token": _INTENT + f"('t1', 1, 1, 0, 0, NULL, {_BODIES}, '', 0, NULL, NULL, 0, 0)",
     "a second conflict of one unit": "INSERT INTO conflict (link, unit, kind, reason, since) VALUES (1,'name',1,'',0)",
     "an unknown choice": "UPDATE conflict SET choice = 2",
     "a changed line of the journal": "UPDATE journal SET detail = 'nothing happened'",
@@ -122,13 +121,18 @@ def test_a_batch_with_one_impossible_link_stores_none_of_it(store: Store) -> Non
 
 
 def test_a_refused_transaction_cannot_commit_even_when_the_error_is_caught(store: Store) -> None:
-    with pytest.raises(ImpossibleState), store.begin() as tx:
+    with pytest.raises(ImpossibleState), store.begin() as tx:  # noqa: PT012
         tx.put_hints([hint("lost")])
         with pytest.raises(ImpossibleState):
             tx.insert_links([linked(10), linked(11, left="L1")])
     with store.look() as tx:
         assert [row.key for row in tx.hints()] == ["L1"]
         assert tx.links_by_id([10]) == {}
+
+
+def test_an_operation_the_protocol_does_not_know_is_refused(store: Store) -> None:
+    with pytest.raises(ImpossibleState), store.begin() as tx:
+        tx.put_intents([intent("t2", op="replace")])
 
 
 def test_an_intent_is_not_sent_without_its_time(store: Store) -> None:

@@ -24,7 +24,11 @@ def test_ids_are_never_handed_out_twice(store: Store) -> None:
 def test_a_link_comes_back_as_it_was_stored(store: Store) -> None:
     row = linked(
         *(7, "L-7", "R-ü7"),
-        **{"gen": 4, "seen": Sides("v1", None), "prints": Sides(b"12345678", None), "layout": 2, "canon": 1},
+        gen=4,
+        seen=Sides("v1", None),
+        prints=Sides(b"12345678", None),
+        layout=2,
+        canon=1,
         base=b"\x00\xff" * 240,
     )
     with store.begin() as tx:

@@ -9,10 +9,13 @@ from starlette.responses import Response
 from connector.reference.kit.problems import ServiceError
 from connector.reference.kit.records import Record
 from connector.reference.kit.web.desk import WEB, Desk, Sheet
-from connector.reference.kit.web.forms import Control, Layout, to_value
+from connector.reference.kit.web.forms import Control, Group, Layout, to_value
 from connector.reference.kit.web.site import Call, Handler, View, seen
 from connector.reference.kit.web.tables import Step
 from connector.reference.kit.web.views import FieldView, errors
+
+
+UNDONE = "Nothing was done yet: correct the marked field and try again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,6 @@ class Deed:
 
 @dataclass(frozen=True, slots=True)
 class DeedView:
-    name: str
     action: str
     button: str
     css: str
@@ -64,7 +66,8 @@ class Actions:
 
 def deed_view(deed: Deed, record: Record, call: Call, **defaults: str) -> DeedView:
     """The small form of an action; after a refusal it shows what was typed, and the error at its field."""
-    refused = f"do-{deed.name}" in call.form
+    path = f"/{record.type.name}/{record.id}/{deed.name}"
+    refused = call.path == path
     fields = tuple(
         FieldView(
             f"{deed.name}-{each.name}",
@@ -77,8 +80,7 @@ def deed_view(deed: Deed, record: Record, call: Call, **defaults: str) -> DeedVi
         )
         for each in deed.controls
     )
-    path = f"/{record.type.name}/{record.id}/{deed.name}"
-    return DeedView(deed.name, path, deed.button, deed.css, deed.confirm, fields, refused)
+    return DeedView(path, deed.button, deed.css, deed.confirm, fields, refused)
 
 
 def receive_deeds(desk: Desk, sheet: Sheet, deeds: tuple[Deed, ...]) -> None:
@@ -95,11 +97,9 @@ def _receiver(desk: Desk, sheet: Sheet, deed: Deed) -> Handler:
         try:
             made = desk.service.act(sheet.object, key, deed.name, given, WEB)
         except ServiceError as error:
-            found, note = errors(error, Layout((), deed.controls))
+            found, note = errors(error, Layout((Group("", deed.controls),)))
             record = desk.service.get(sheet.object, key)
-            return desk.view(
-                sheet, record, replace(call, errors=found), note=note or error.message, status=error.status
-            )
+            return desk.view(sheet, record, replace(call, errors=found), note=note or UNDONE, status=error.status)
         return seen(f"/{made.type.name}/{made.id}" if deed.follow else f"{sheet.path}/{key}")
 
     return receiver

@@ -130,7 +130,7 @@ class Desk:
         self, object: str, records: Sequence[Record], *, empty: str = "", title: str = "",  # noqa: A002
         without: Collection[str] = (), add: Link | None = None,
     ) -> Table:  # fmt: skip
-        """A table of these records under the columns of their list; one too long is cut, with the count in the title."""
+        """These records under the columns of their list; a long table is cut, with the count in its title."""
         sheet = self.sheets[object]
         title = title or sheet.title
         if len(records) > PAGE_ROWS:

@@ -28,14 +28,9 @@ KINDS = {
     "decimal": "number", "amount": "money", "price": "money", "integer": "integer", "date": "date", "boolean": "bool",
     "choice": "choice", "reference": "ref", "currency": "code", "country": "code",
 }  # fmt: skip
-NAMED_KINDS = {
-    "notes": "area",
-    "remarks": "area",
-    "phone": "phone",
-    "fax": "phone",
-    "mobile": "phone",
-    "email": "email",
-}
+NAMED_KINDS = {"phone": "phone", "fax": "phone", "mobile": "phone", "email": "email"}
+# A text that may be this long is written on several lines.
+LONG_TEXT = 5000
 NUMERIC = ("money", "number", "integer")
 
 
@@ -92,6 +87,8 @@ def layout(type: ObjectType, groups: Mapping[str, Sequence[str]], lines: Sequenc
 
 def control(field: Field, group: str) -> Control:
     kind = NAMED_KINDS.get(field.name) or KINDS.get(field.type, "text")
+    if kind == "text" and (field.max_length or 0) > LONG_TEXT:
+        kind = "area"
     title = label(field.name, field.ref is not None)
     for prefix in ("Billing ", "Shipping ", "Ship "):
         if prefix.strip().lower() in group.lower() and title.startswith(prefix):

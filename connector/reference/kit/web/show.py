@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from connector.reference.kit.money import minor_digits
 
 TONES = {
-    "good": {"won", "paid", "active", "customer", "closed"},
+    "good": {"won", "paid", "active", "closed"},
     "warn": {"draft", "former", "inactive", "retired", "blocked", "deleted", "partly paid"},
     "bad": {"lost", "void", "cancelled", "overdue"},
     "live": {"proposal", "confirmed", "shipped", "invoiced", "open"},

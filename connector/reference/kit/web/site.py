@@ -155,7 +155,7 @@ class Site:
 
     def _version(self, handler: Handler, call: Call) -> str:
         """A token that differs when the page differs, or is gone, or stands elsewhere."""
-        address, now = (call.path, str(call.query)), self.moved()
+        address, now = (call.path, str(call.query)), (self.moved(), self._peer_url())
         known = self._known.get(address)
         if known is not None and known[0] == now:
             return known[1]
