@@ -17,7 +17,7 @@ import tenacity
 from connector.errors import ConnectorError, DeniedError, TransientError, UncertainError
 from connector.model.records import Finding, Hint, Key, Page, Record, Write, WriteResult
 from connector.ports import Adapter, Clock, Description, WebhookRequest
-from connector.rest.budget import Budget
+from connector.rest.budget import Budget, Metered
 from connector.rest.paging import chunks
 
 T = TypeVar("T")
@@ -125,6 +125,14 @@ class Budgeted(Chunked):
                 if error.after:
                     self.budget.hold(error.after)
                 raise
+            finally:
+                self._listen()
+
+    def _listen(self) -> None:
+        """Other programs on the account use up its day too; some systems tell."""
+        used = self.inner.calls_today() if isinstance(self.inner, Metered) else None
+        if used is not None:
+            self.budget.told(used)
 
     def describe(self) -> Description:
         with self._describing:

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-
 from pydantic import BaseModel
 
 from connector.adapters import discover
@@ -23,7 +22,6 @@ from connector.model.entities import DEPENDENCY_ORDER
 from connector.model.values import Side, Sides
 from connector.ports import Adapter, Clock, Description, Spool, Store, Tx, Vault
 from connector.rest.budget import Budget
-
 
 Tell = Callable[[str, int, int | None], None]
 """Progress: phase, records done, records in all (None: unknown)."""
@@ -196,9 +194,7 @@ class App:
                 return side
         near = nearest(system, sync.between)
         hint = f" - did you mean `{near}`?" if near else ""
-        raise ConfigError(
-            f"`{system}` is not a system of sync `{sync.name}`, which has {listed(sync.between)}{hint}"
-        )
+        raise ConfigError(f"`{system}` is not a system of sync `{sync.name}`, which has {listed(sync.between)}{hint}")
 
 
 def names_of(sync: SyncConfig) -> Sides[str]:

@@ -30,7 +30,7 @@ from connector.model.rows import (
     LinkRow,
     LinkState,
 )
-from connector.model.values import Line, Side, Sides, Value
+from connector.model.values import Line, Side, Sides, Value, maybe, only
 
 RETRY = 60.0
 WAITS = 6 * 3600.0
@@ -139,8 +139,8 @@ class Drafter:
         assert key is not None
         link = item.link
         if link is None:
-            keys: Sides[Key | None] = Sides[Key | None](None, None).with_(source, key)
-            seen = Sides[str | None](None, None).with_(source, record.version)
+            keys: Sides[Key | None] = only(source, key)
+            seen = only(source, record.version)
             link = LinkRow(self.work.ids.pop(), self.spec.kind, LinkState.HALF, keys, 1, seen, layout=self.work.layout)
         else:
             link = replace(link, gen=link.gen + 1, layout=self.work.layout)
@@ -205,7 +205,7 @@ class Drafter:
         prints = thread.link.prints
         seen = thread.link.seen
         if not written:
-            prints = Sides[bytes | None](self._whole(item, Side.LEFT, link.id), self._whole(item, Side.RIGHT, link.id))
+            prints = maybe(self._whole(item, Side.LEFT, link.id), self._whole(item, Side.RIGHT, link.id))
             seen = Sides(self._version(item, Side.LEFT), self._version(item, Side.RIGHT))
         thread.link = replace(
             thread.link,
@@ -261,7 +261,7 @@ class Drafter:
     def _prints(self, thread: Thread, unit: str) -> Sides[bytes | None]:
         shape = self.work.shape
         item = thread.item
-        return Sides[bytes | None](
+        return maybe(
             shape.print(unit, item.encodings[Side.LEFT][unit], Side.LEFT, thread.link.id),
             shape.print(unit, item.encodings[Side.RIGHT][unit], Side.RIGHT, thread.link.id),
         )

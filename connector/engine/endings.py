@@ -12,7 +12,7 @@ from connector.engine.work import MISSING
 from connector.merge.records import Step
 from connector.model.records import Key, Op
 from connector.model.rows import ConflictRow, LinkRow, LinkState
-from connector.model.values import Side, Sides
+from connector.model.values import Side, Sides, maybe
 
 DELETE = "delete"
 RESTORED = "restored"
@@ -109,7 +109,7 @@ def close(drafter: Drafter, thread: Thread, *, both: bool = False, ended: Side |
 
 def _hold(drafter: Drafter, thread: Thread, reason: str) -> None:
     thread.result = "held"
-    prints = Sides[bytes | None](thread.item.wholes.get(Side.LEFT), thread.item.wholes.get(Side.RIGHT))
+    prints = maybe(thread.item.wholes.get(Side.LEFT), thread.item.wholes.get(Side.RIGHT))
     drafter.draft.conflicts.append(ConflictRow(thread.link.id, "*", drafter.spec.kind, reason, prints, drafter.now))
     drafter.work.tally.extra["conflicts"] += 1
 

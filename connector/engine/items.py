@@ -10,7 +10,7 @@ from connector.engine.effects import Effects, commit, look
 from connector.engine.work import Work, links_of
 from connector.model.records import Key, Record
 from connector.model.rows import CandidateRow, LinkRow, LinkState
-from connector.model.values import Side, Sides
+from connector.model.values import Side, Sides, only
 from connector.ports import Found, Tx
 
 Handler = Callable[[list[Item]], Effects[None]]
@@ -136,7 +136,7 @@ def _project(work: Work, side: Side, ready: Mapping[Key, Key], *, dry: bool) -> 
     links: dict[Key, tuple[int, Key]] = {}
     for key, other in ready.items():
         number = work.ids.pop()
-        keys = Sides[Key | None](None, None).with_(side, key).with_(side.other, other)
+        keys = only(side, key).with_(side.other, other)
         rows.append(LinkRow(number, work.spec.kind, LinkState.LINKED, keys, 0, layout=work.layout))
         links[key] = (number, other)
     if dry:

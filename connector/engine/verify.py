@@ -16,7 +16,7 @@ from connector.errors import NoImageError
 from connector.model.entities import FieldType
 from connector.model.records import Key, Page, Record
 from connector.model.rows import LinkRow, LinkState
-from connector.model.values import Line, Money, Side, Sides, Value, Values
+from connector.model.values import Line, Money, Side, Sides, Value, Values, maybe, only
 from connector.ports import Spool, Tx, Vault
 
 BATCH = 400
@@ -145,7 +145,7 @@ def _unlinked(work: Work, side: Side, report: VerifyReport, sink: Sink) -> None:
                 report.skipped["not in this direction"] += 1
                 continue
             report.differences["unlinked"] += 1
-            keys = Sides[Key | None](None, None).with_(side, single.record.key)
+            keys = only(side, single.record.key)
             sink(Difference(work.spec.name, "unlinked", keys, reason=f"only in {work.spec.names[side]}"))
 
 
@@ -205,7 +205,7 @@ class _Checker:
         counts[1] += 1
         kind = "held" if held else "conflict" if waits else "field"
         self.report.differences[kind] += 1
-        shown = Sides[str | None](_show(left.values.get(name)), _show(right.values.get(name)))
+        shown = maybe(_show(left.values.get(name)), _show(right.values.get(name)))
         reason = held or ("waits for a person" if waits else "differs")
         self.sink(Difference(self.work.spec.name, kind, item.keys, name, shown, reason))
 
@@ -246,8 +246,8 @@ class _Checker:
         for figure in sorted(set(left) | set(right)):
             if figure[0] in both and left.get(figure, Decimal(0)) != right.get(figure, Decimal(0)):
                 self.report.differences["money"] += 1
-                shown = Sides[str | None](str(left.get(figure, 0)), str(right.get(figure, 0)))
-                none = Sides[Key | None](None, None)
+                shown = maybe(str(left.get(figure, 0)), str(right.get(figure, 0)))
+                none: Sides[Key | None] = maybe(None, None)
                 reason = f"sum of {figure[0]} in {figure[1]} differs"
                 self.sink(Difference(self.work.spec.name, "money", none, figure[0], shown, reason))
 

@@ -29,7 +29,8 @@ def _as_word(value: Any) -> str:
 def values(options: Reader, field: Field) -> Plain:
     """An enum, a boolean or a text by table. Every choice is mapped, or `unmapped: hold` or `unmapped: default`.
 
-    `default: CHOICE` is what unknown words are read as with `unmapped: default`. A list of words means that all are
+    `default: CHOICE` is what unknown words are read as with `unmapped: default` (and, as everywhere, what is written on
+    create where there is no value). A list of words means that all are
     read and the first is written. Two choices with one word, or several words for one choice, need `lossy: true`.
     """
     table = _read_table(options, field)

@@ -27,17 +27,23 @@ def normal(text: str, region: str | None) -> str:
     A number without country code is understood with the region, never guessed without one. Numbers spelled with
     letters stay as they are: their digits would not lead back to the word.
     """
+    found = _e164(text, region)
+    # Rules of some countries drop zeros again and again; what is no fixed point is not understood.
+    return text if found is None or _e164(found, None) != found else found
+
+
+def _e164(text: str, region: str | None) -> str | None:
     import phonenumbers
 
     if phonenumbers.is_alpha_number(text):
-        return text
+        return None
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
-        return text
+        return None
     # A number that is complete only within one town would be given a country it cannot be reached in.
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
-        return text
+        return None
     plain = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return f"{plain};ext={number.extension}" if number.extension else plain
 

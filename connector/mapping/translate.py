@@ -242,8 +242,7 @@ def _decode_lines(lines: _Lines, fields: Fields[str, Any], values: dict[str, Val
         line_held: dict[str, str] = {}
         lines.level.decode(item, fields, line, line_held)
         if line_held:
-            name, reason = next(iter(line_held.items()))
-            held[lines.name] = f"line {index}, {name}: {reason}"
+            held[lines.name] = f"line {index}: {next(iter(line_held.values()))}"
             return
         found.append(Line(_id(item, lines.spec.id), _id(item, lines.spec.external_key), line))
     values[lines.name] = tuple(found)

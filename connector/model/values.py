@@ -52,6 +52,16 @@ class Sides(Generic[T]):
         return Sides(self.right, self.left)
 
 
+def maybe(left: T | None, right: T | None) -> Sides[T | None]:
+    """Two values of which either may be missing."""
+    return Sides(left, right)
+
+
+def only(side: Side, value: T | None) -> Sides[T | None]:
+    """A value on one side, nothing on the other."""
+    return Sides(value, None) if side is Side.LEFT else Sides(None, value)
+
+
 class Money(NamedTuple):
     """An amount in one currency (ISO 4217). Never a float."""
 

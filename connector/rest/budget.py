@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from connector.errors import TransientError
 from connector.ports import Clock
@@ -39,6 +40,14 @@ class Limits:
     def __post_init__(self) -> None:
         if (self.rate is not None and self.rate <= 0) or self.burst < 1 or not 0 <= self.reserve < 1:
             raise ValueError("rate and burst are above zero, reserve is from 0 up to but not 1")
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """An adapter whose system tells how many calls the whole account made today."""
+
+    def calls_today(self) -> int | None:
+        """The latest count told; None before the first."""
 
 
 class Budget:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, TypeVar, cast
@@ -75,14 +75,19 @@ class RestClient:
         auth: Auth | None = None,
         options: Options | None = None,
         read_error: ReadError = read_error,
+        observe: Callable[[Mapping[str, str]], None] | None = None,
     ) -> None:
-        """url: scheme, host, port and a path that every call starts with. Raises ConfigError for an unusable one."""
+        """url: scheme, host, port and a path that every call starts with. Raises ConfigError for an unusable one.
+
+        observe: gets the headers of every answer, whatever its status (usage counters).
+        """
         options = options or Options()
         base = _base(system, url)
         self.place = Place(system, f"{base.scheme}://{base.netloc.decode('ascii')}")
         self._clock = clock
         self._auth = auth or Anonymous()
         self._read_error = read_error
+        self._observe = observe
         self._timeout = options.timeout
         self._base = base
         self._prefix = base.raw_path.split(b"?")[0].rstrip(b"/").decode("ascii")
@@ -170,7 +175,7 @@ class RestClient:
         try:
             response = self._transport.handle_request(request)
             try:
-                return Answer(response.status_code, response.headers, self._body(response))
+                answer = Answer(response.status_code, response.headers, self._body(response))
             finally:
                 response.close()
         except _NOT_SENT as error:
@@ -185,6 +190,9 @@ class RestClient:
             raise failures.lost(self.place, f"nothing for {self._timeout:g} s", write=write) from None
         except httpx.HTTPError as error:
             raise failures.lost(self.place, _cause(error), write=write) from None
+        if self._observe is not None:
+            self._observe(answer.headers)
+        return answer
 
     def _body(self, response: httpx.Response) -> bytes:
         """The whole body, within the deadline and the greatest size."""

@@ -14,6 +14,9 @@ from connector.errors import ConfigError
 
 READERS = 4
 BUSY_SECONDS = 60.0
+"""How long a writer waits for another one before it gives up (TransientError)."""
+
+CONNECT_SECONDS = 10
 _OLDEST_SQLITE = (3, 37)  # STRICT tables
 
 
@@ -63,7 +66,18 @@ def in_memory(url: URL) -> bool:
 
 def postgres_engine(url: URL) -> Engine:
     # A writer may need a second connection for link ids while all others are taken: no upper bound, threads are few.
-    return create_engine(url, paramstyle="format", pool_size=READERS, max_overflow=-1, pool_pre_ping=True)
+    arguments = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
+    engine = create_engine(
+        url, paramstyle="format", pool_size=READERS, max_overflow=-1, pool_pre_ping=True, connect_args=arguments
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET lock_timeout = '{BUSY_SECONDS:.0f}s'")
+        connection.commit()
+
+    return engine
 
 
 def sqlite_writer(url: URL) -> Engine:

@@ -10,7 +10,7 @@ from sqlalchemy import and_, bindparam, case, delete, func, null, select, update
 from connector.model.records import Key, Op
 from connector.model.rows import ConflictRow, DeadRow, JournalRow
 from connector.model.values import Side, Sides
-from connector.state.session import SIDE_OF, Session, side_of
+from connector.state.session import SIDE_OF, Session, side_of, storable
 from connector.state.sql import Make, Statement, constant, limited
 from connector.state.tables import SIDES, conflict, dead, inbox_raw, journal
 
@@ -141,7 +141,7 @@ class People(Session):
         kinds = {name: self._own_kind(name) for name in {row.kind for row in rows}}
         values = [
             (
-                *(r.link, r.unit, kinds[r.kind], r.reason, r.prints.left, r.prints.right, r.since),
+                *(r.link, r.unit, kinds[r.kind], storable(r.reason), r.prints.left, r.prints.right, r.since),
                 *(None if r.choice is None else SIDES[r.choice], r.body),
             )
             for r in rows
@@ -178,7 +178,7 @@ class People(Session):
         kinds = {name: self._own_kind(name) for name in {row.kind for row in rows}}
         values = [
             (
-                *(kinds[r.kind], SIDES[r.side], r.key, r.op, r.reason, r.code, r.since),
+                *(kinds[r.kind], SIDES[r.side], r.key, r.op, storable(r.reason), r.code, r.since),
                 *(r.attempts, r.version, r.link, r.body),
             )
             for r in rows
@@ -209,7 +209,7 @@ class People(Session):
         values = [
             (
                 *(r.at, r.run, kinds[r.kind], r.link, None if r.side is None else SIDES[r.side], r.key),
-                *(r.event, r.rule, r.fields, r.detail, r.body),
+                *(r.event, r.rule, r.fields, storable(r.detail), r.body),
             )
             for r in rows
         ]

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, case, null, or_, select, update
 
 from connector.model.rows import RunRow
-from connector.state.session import Session
+from connector.state.session import Session, storable
 from connector.state.sql import Make, Statement, constant, limited
 from connector.state.tables import inbox_raw, lease, run
 
@@ -50,7 +50,7 @@ class Runs(Session):
 
     def put_run(self, row: RunRow) -> None:
         """Insert or replace by id."""
-        values = (row.started, row.ended, row.status, row.counts, row.detail)
+        values = (row.started, row.ended, row.status, row.counts, storable(row.detail))
         self._run(_PUT_RUN, row.id, row.sync, self._own_kind(row.kind), *values)
 
     def runs(self, sync: str | None = None, limit: int = 50) -> list[RunRow]:

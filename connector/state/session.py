@@ -37,6 +37,13 @@ def side_of(code: int) -> Side:
     return side
 
 
+def storable(words: str) -> str:
+    """Free text from elsewhere, without what one of the databases cannot hold (zero bytes, halves of characters)."""
+    if words.isascii() and "\0" not in words:
+        return words
+    return words.encode(errors="replace").decode().replace("\0", "")
+
+
 def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
     iterator = iter(values)
     while part := list(islice(iterator, size)):
@@ -78,6 +85,9 @@ class Session:
             return self.connection.exec_driver_sql(prepared.text, prepared.rows(rows))
         except DBAPIError as error:
             self.failed = translated(error)
+            raise self.failed from error
+        except UnicodeError as error:
+            self.failed = ImpossibleState(f"{_REFUSED}: a key or version is not valid text ({error})")
             raise self.failed from error
 
     def _all(self, statement: Statement, *params: Any) -> Sequence[Any]:

@@ -1,7 +1,7 @@
 """One statement, two databases: statements are built from the tables once per dialect and run with positional rows.
 
-Compiling ahead keeps the cost per record near that of the driver; building and binding the same constructs on every
-call costs several times as much as SQLite itself.
+Compiling ahead keeps the cost per record near that of the driver; building the same constructs on every call and
+converting each parameter costs several times as much as SQLite itself.
 """
 
 from __future__ import annotations

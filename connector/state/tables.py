@@ -319,5 +319,6 @@ run = _table(
     Column("status", TEXT, nullable=False),
     Column("counts", TEXT, nullable=False),
     Column("detail", TEXT, nullable=False),
-    Index("run_by_sync", "sync", "started"),
+    Index("run_by_sync", "sync", "started", "id"),
+    Index("run_by_time", "started", "id"),
 )

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, case, delete, func, null, or_, select, tuple_,
 from connector.model.records import Key
 from connector.model.rows import HintRow, IntentRow, IntentState
 from connector.model.values import Side
-from connector.state.session import Session, side_of
+from connector.state.session import Session, side_of, storable
 from connector.state.sql import Make, Statement, constant, limited
 from connector.state.tables import INTENT_STATES, OPS, SIDES, cursor, hint, intent
 
@@ -139,7 +139,7 @@ class Work(Session):
         """
         kinds = {name: self._own_kind(name) for name in {row.kind for row in rows}}
         values = [
-            (kinds[r.kind], SIDES[r.side], r.key, r.version, r.reason, r.due, r.attempts, r.waits, r.first)
+            (kinds[r.kind], SIDES[r.side], r.key, r.version, storable(r.reason), r.due, r.attempts, r.waits, r.first)
             for r in rows
         ]
         self._many(_PUT_HINTS, sorted(values, key=lambda value: value[:3]))

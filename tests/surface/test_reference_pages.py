@@ -72,12 +72,12 @@ class Person:
     def see(self, path: str, status: int = 200) -> str:
         answer = self.client.get(path)
         assert answer.status_code == status, answer.text
-        return answer.text
+        return str(answer.text)
 
     def form(self, path: str, action: str = "") -> dict[str, str]:
         return Forms(self.see(path)).found[action or path]
 
-    def send(self, path: str, action: str = "", status: int = 200, **typed: str) -> Any:
+    def send(self, path: str, action: str = "", status: int = 200, /, **typed: str) -> Any:
         """Loads the page, types into the form and sends it."""
         return self.post(action or path, {**self.form(path, action), **typed}, status)
 
@@ -85,9 +85,6 @@ class Person:
         answer = self.client.post(action, data=values)
         assert answer.status_code == status, answer.text
         return answer
-
-    def version(self, path: str) -> str:
-        return str(self.client.get(f"/ui/version{path}").json()["version"])
 
 
 @pytest.fixture
@@ -137,15 +134,27 @@ def test_a_company_is_created_with_any_script_in_its_name(crm: Person) -> None:
 
 
 def test_a_contact_and_a_deal_are_created_from_the_page_of_their_company(crm: Person, company: str) -> None:
-    for path in (f"/contacts/new?company_id={company}", f"/deals/new?company_id={company}"):
-        assert path in crm.see(f"/companies/{company}")
-    contact = {**crm.form(f"/contacts/new?company_id={company}", "/contacts/new"), "last_name": "Núñez"}
+    new = [
+        found.replace("&amp;", "&") for found in re.findall(r'href="(/\w+/new[^"]*)', crm.see(f"/companies/{company}"))
+    ]
+    assert new == [f"/{name}/new?company_id={company}&currency=EUR" for name in ("deals", "contacts")]
+    contact = {**crm.form(new[1], "/contacts/new"), "last_name": "Núñez"}
     crm.post("/contacts/new", contact)
     typed = {"name": "Big", "lines-0-description": "Pump", "lines-0-quantity": "3", "lines-0-unit_price": "1 250.50"}
-    crm.post("/deals/new", {**crm.form(f"/deals/new?company_id={company}", "/deals/new"), **typed, "currency": "EUR"})
+    crm.post("/deals/new", {**crm.form(new[0], "/deals/new"), **typed})
     assert crm.service.list("contacts")[0].fields["company_id"] == company
     deal = crm.service.list("deals")[0]
     assert (deal.fields["company_id"], deal.fields["amount"]) == (company, "3751.50")
+
+
+def test_a_new_line_takes_price_and_tax_of_its_product_when_they_are_left_empty(crm: Person, deal: str) -> None:
+    product = {"sku": "S", "name": "Seal", "price": "12.50", "currency": "EUR", "tax_percent": "7"}
+    key = crm.service.create("products", product, "connector").id
+    crm.send(f"/deals/{deal}", **{"lines-1-product_id": key, "lines-1-quantity": "2"})
+    added = crm.service.get("deals", deal).fields["lines"][1]
+    assert (added["unit_price"], added["tax_percent"], added["amount"]) == ("12.50", "7", "25.00")
+    crm.send(f"/deals/{deal}", **{"lines-1-tax_percent": ""})
+    assert crm.service.get("deals", deal).fields["lines"][1]["tax_percent"] is None
 
 
 def test_saving_an_untouched_form_writes_nothing(crm: Person, company: str, deal: str) -> None:
@@ -158,10 +167,15 @@ def test_saving_an_untouched_form_writes_nothing(crm: Person, company: str, deal
         assert (after.version, after.fields) == (before.version, before.fields)
 
 
-def test_only_what_the_person_changed_is_written(crm: Person, company: str) -> None:
-    sent: list[dict[str, Any]] = []
+def test_only_what_the_person_changed_is_written(crm: Person, company: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
     update = crm.service.update
-    crm.service.update = lambda *given: (sent.append(given[2]), update(*given))[1]  # type: ignore[assignment]
+
+    def recorded(name: str, key: str, fields: Any, *rest: Any) -> Any:
+        sent.append(fields)
+        return update(name, key, fields, *rest)
+
+    monkeypatch.setattr(crm.service, "update", recorded)
     crm.send(f"/companies/{company}", phone="+49 40 1", credit_limit="1,500")
     assert sent == [{"phone": "+49 40 1", "credit_limit": "1500"}]
     assert crm.service.get("companies", company).fields["credit_limit"] == "1500.00"
@@ -201,7 +215,7 @@ def test_lines_are_added_changed_and_removed_and_the_others_keep_their_identity(
 
 def test_a_mistake_is_shown_at_its_field_and_nothing_typed_is_lost(crm: Person, company: str) -> None:
     path = f"/companies/{company}"
-    answer = crm.send(path, status=422, credit_limit="much", notes="a long\nstory")
+    answer = crm.send(path, "", 422, credit_limit="much", notes="a long\nstory")
     assert re.search(r'id="credit_limit-help"><span class="err">Must be a number', answer.text)
     form = Forms(answer.text).found[path]
     assert (form["credit_limit"], form["notes"]) == ("much", "a long\nstory")
@@ -212,7 +226,7 @@ def test_a_mistake_is_shown_at_its_field_and_nothing_typed_is_lost(crm: Person, 
 
 def test_a_mistake_in_a_line_is_shown_in_that_line(crm: Person, deal: str) -> None:
     typed = {"lines-1-description": "Seal", "lines-1-quantity": "few", "lines-1-unit_price": "1"}
-    answer = crm.send(f"/deals/{deal}", status=422, **typed)
+    answer = crm.send(f"/deals/{deal}", "", 422, **typed)
     assert 'id="lines-1-quantity-help"><span class="err">Must be a number' in answer.text
     assert Forms(answer.text).found[f"/deals/{deal}"]["lines-1-description"] == "Seal"
 
@@ -234,7 +248,7 @@ def test_a_stale_form_comes_back_with_the_input_and_the_values_of_the_others(crm
 
 def test_a_change_that_arrives_while_a_mistake_is_corrected_is_still_noticed(crm: Person, company: str) -> None:
     path = f"/companies/{company}"
-    wrong = crm.send(path, status=422, credit_limit="much", phone="mine")
+    wrong = crm.send(path, "", 422, credit_limit="much", phone="mine")
     crm.service.update("companies", company, {"phone": "theirs"}, "connector")
     answer = crm.post(path, {**Forms(wrong.text).found[path], "credit_limit": "5"}, 409)
     assert "Stored now: theirs" in answer.text
@@ -292,7 +306,6 @@ def test_an_order_that_was_shipped_meanwhile_says_which_input_is_too_late(erp: P
 
 
 def test_an_order_is_cancelled_and_an_invoice_voided(erp: Person, order: str) -> None:
-    path = f"/orders/{order}"
     erp.service.act("orders", order, "ship", {}, "connector")
     bill = f"/invoices/{erp.service.act('orders', order, 'invoice', {}, 'connector').id}"
     erp.send(bill, f"{bill}/void")
@@ -310,36 +323,7 @@ def test_nothing_is_shipped_into_a_closed_period(erp: Person, order: str) -> Non
     assert "closed up to <strong" in erp.see("/periods")
     path = f"/orders/{order}"
     assert "closed period" in erp.send(path, f"{path}/ship", 409, **{"ship-date": "2026-06-30"}).text
-    assert "Must be a date" in erp.send("/periods", status=422, closed_until="2026-02-31").text
-
-
-def test_an_open_page_learns_of_changes_to_what_it_shows_and_of_nothing_else(crm: Person, company: str) -> None:
-    path = f"/companies/{company}"
-    shown = re.search(r'data-version="(\w+)"', crm.see(path))
-    assert shown is not None
-    assert crm.version(path) == shown[1]
-    crm.service.create("companies", {"name": "Other"}, "connector")
-    crm.service.create("products", {"sku": "1", "name": "Other"}, "connector")
-    assert crm.version("/products") != crm.version("/companies")
-    crm.service.update("companies", company, {"open_balance": "9.00", "balance_currency": "EUR"}, "connector")
-    moved = crm.version(path)
-    assert moved != shown[1]
-    crm.service.create("deals", {"name": "New", "company_id": company}, "connector")
-    assert crm.version(path) not in (moved, shown[1])
-    crm.service.delete("companies", crm.service.create("companies", {"name": "Gone"}, "connector").id, "connector")
-    assert crm.version("/companies/C-3") == "410"
-
-
-def test_the_version_of_a_page_stays_while_other_records_change(crm: Person, deal: str) -> None:
-    before = crm.version(f"/deals/{deal}")
-    crm.service.create("products", {"sku": "1", "name": "Pump"}, "connector")
-    changed = crm.version(f"/deals/{deal}")
-    crm.service.create("contacts", {"last_name": "X", "status": "active"}, "connector")
-    crm.service.create("deals", {"name": "Other", "company_id": "C-1"}, "connector")
-    assert changed != before, "a product more can be chosen"
-    again = crm.version(f"/deals/{deal}")
-    crm.service.create("deals", {"name": "Third", "company_id": "C-1"}, "connector")
-    assert crm.version(f"/deals/{deal}") == again
+    assert "Must be a date" in erp.send("/periods", "", 422, closed_until="2026-02-31").text
 
 
 def test_a_merged_record_leads_to_the_one_that_stayed(crm: Person, company: str) -> None:
@@ -366,88 +350,3 @@ def test_a_list_of_choices_too_long_to_show_becomes_a_search(crm: Person, deal: 
     assert crm.service.get("deals", deal).version == 1
     crm.send(f"/deals/{deal}", company_id="Firm 204 (C-206)")
     assert crm.service.get("deals", deal).fields["company_id"] == "C-206"
-
-
-def test_long_lists_go_on_at_the_next_page(crm: Person) -> None:
-    for number in range(51):
-        crm.service.create("products", {"sku": str(number), "name": f"Product {number}"}, "connector")
-    first = crm.see("/products")
-    more = re.search(r'href="(/products\?[^"]+)">Show more', first)
-    assert more is not None
-    assert "Product 0<" not in first
-    assert "Product 0<" in crm.see(more[1].replace("&amp;", "&"))
-
-
-PAGES = {
-    "crm": ("companies", "contacts", "deals", "products", "invoices", "payments"),
-    "erp": ("customers", "orders", "items", "invoices", "payments", "persons", "periods"),
-}
-
-
-@pytest.mark.parametrize("system", ["crm", "erp"])
-def test_empty_pages_say_what_to_do_and_keep_the_policy(system: str, request: pytest.FixtureRequest) -> None:
-    person: Person = request.getfixturevalue(system)
-    for path in ("", *PAGES[system], "no/such/page", "companies/C-9", "ui/static/style.css", "ui/version/x"):
-        answer = person.client.get(f"/{path}")
-        policy = answer.headers["content-security-policy"]
-        assert "default-src 'none'" in policy
-        assert "unsafe" not in policy
-        if path in ("", *PAGES[system]):
-            assert answer.status_code == 200
-            assert f'class="{system}"' in answer.text
-            assert not re.search(r"<script(?! src)|<style|\sstyle=|\son\w+=|https?://", answer.text)
-            assert 'class="empty"' in answer.text or path in ("periods", "")
-        elif path.startswith(("no", "ui/version")):
-            assert answer.status_code == 404
-
-
-def test_what_is_not_there_is_said_on_a_page(crm: Person) -> None:
-    assert "There is no page at /nope" in crm.see("/nope", 404)
-    assert "C-77 does not exist" in crm.see("/companies/C-77", 404)
-    assert "is not an id" in crm.see("/companies?after=x", 400)
-    assert crm.client.post("/companies/C-77", data={"name": "x"}).status_code == 404
-    assert crm.client.get("/api/nope").headers["content-type"].startswith("application/json")
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Origin": "http://evil.example"},
-        {"Origin": "null"},
-        {"Sec-Fetch-Site": "cross-site"},
-        {"Sec-Fetch-Site": "same-site"},
-        {"Host": "evil.example", "Origin": "http://evil.example"},
-    ],
-)
-def test_a_form_from_another_site_is_refused(crm: Person, company: str, headers: dict[str, str]) -> None:
-    form = {**crm.form(f"/companies/{company}"), "phone": "changed"}
-    assert crm.client.post(f"/companies/{company}", data=form, headers=headers).status_code == 403
-    assert crm.service.get("companies", company).version == 1
-    own = {"Origin": HERE, "Sec-Fetch-Site": "same-origin"}
-    assert crm.client.post(f"/companies/{company}", data=form, headers=own).status_code == 200
-    assert crm.service.get("companies", company).version == 2
-
-
-def test_pages_answer_only_under_a_name_of_this_machine(crm: Person) -> None:
-    for host, status in (("localhost:1", 200), ("[::1]:1", 200), ("crm.localhost", 200), ("evil.example", 403)):
-        assert crm.client.get("/companies", headers={"Host": host}).status_code == status
-
-
-def test_the_other_system_is_linked_once_its_address_is_known(
-    crm: Person, erp: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert "Open the" not in crm.see("/")
-    crm.app.site.state.peer_url = "http://127.0.0.1:4711/"
-    assert '<a class="peer" href="http://127.0.0.1:4711/"' in crm.see("/")
-    monkeypatch.setenv("CONNECTOR_PEER_URL", "javascript:alert(1)")
-    assert "Open the" not in erp.see("/")
-    monkeypatch.setenv("CONNECTOR_PEER_URL", "http://127.0.0.1:4712/")
-    assert "Open the CRM" in erp.see("/")
-
-
-def test_figures_of_the_front_page_are_exact_per_currency(crm: Person, company: str) -> None:
-    for currency, price in (("EUR", "0.10"), ("EUR", "0.20"), ("USD", "12345.60"), ("JPY", "7")):
-        lines = [{"quantity": "1", "unit_price": price}]
-        fields = {"name": "x", "company_id": company, "currency": currency, "lines": lines, "stage": "won"}
-        crm.service.create("deals", fields, "connector")
-    assert "12,345.60 USD, 7 JPY, 0.30 EUR" in crm.see("/")

@@ -281,6 +281,27 @@ def test_beyond_the_budget_nothing_reaches_the_system() -> None:
     assert [call[0] for call in inner.calls] == ["scan", "scan", "write"]
 
 
+class Telling(Scripted):
+    """A system that tells how many calls the account made today."""
+
+    used: int | None = None
+
+    def calls_today(self) -> int | None:
+        return self.used
+
+
+def test_calls_that_other_programs_made_are_taken_from_the_day_where_the_system_tells() -> None:
+    inner = Telling(None, RejectedError("x"))
+    budget = Budget("crm", VirtualClock(), Limits(calls_per_day=100, reserve=0.0))
+    adapter = Budgeted(inner, budget)
+    adapter.scan("things", None)
+    assert budget.left() == 99
+    inner.used = 42
+    with pytest.raises(RejectedError):
+        adapter.scan("things", None)
+    assert budget.left() == 58
+
+
 # -------------------------------------------------------------------------------------------- Breaker
 
 

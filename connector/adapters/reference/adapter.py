@@ -137,6 +137,10 @@ class ReferenceAdapter:
             raise DeniedError(f"{self._system}: a signed webhook names no object and key; it is left out.")
         return [Hint(name, key, _padded(version) if isinstance(version, int) else None)]
 
+    def calls_today(self) -> int | None:
+        """What the system last told of all calls under this principal today."""
+        return self._client.calls_today
+
     def close(self) -> None:
         """Gives back the connections."""
         self._client.close()

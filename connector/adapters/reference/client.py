@@ -92,7 +92,8 @@ class ReferenceClient:
     def __init__(self, system: str, settings: ReferenceSettings, clock: Clock) -> None:
         options = Options(timeout=settings.timeout, verify=settings.verify, proxy=settings.proxy)
         auth = Bearer(settings.auth.token.get_secret_value())
-        self._rest = RestClient(system, settings.url, clock, auth=auth, options=options)
+        self._rest = RestClient(system, settings.url, clock, auth=auth, options=options, observe=self._count)
+        self.calls_today: int | None = None
         self.place = self._rest.place
 
     def describe(self) -> WireDescription:
@@ -110,6 +111,11 @@ class ReferenceClient:
         """op: create, update or delete."""
         body = msgspec.json.encode({"items": items})
         return self._rest.send("POST", f"/api/{segment(object)}/batch/{op}", WireBatch, body, write=True)
+
+    def _count(self, headers: Mapping[str, str]) -> None:
+        told = headers.get("x-calls-today", "")
+        if told.isascii() and told.isdigit():
+            self.calls_today = int(told)
 
     def close(self) -> None:
         self._rest.close()

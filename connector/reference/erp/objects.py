@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connector.reference.erp.rules import CustomerRules, InvoiceRules, OrderRules, PaymentRules
+from connector.reference.erp.rules import CustomerRules, InvoiceRules, ItemRules, OrderRules, PaymentRules
 from connector.reference.kit.objects import Field, ObjectType, amount, choice, external_id, reference, text, texts
 
 CURRENCY = Field(name="currency", type="currency", max_length=3)
@@ -103,6 +103,7 @@ ITEMS = ObjectType(
         _boolean("active", True),
     ),
     label="name",
+    rules=ItemRules(),
     mergeable=True,
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from connector.reference.erp import ledger
+from connector.reference.erp import ledger, stock
 from connector.reference.erp.periods import check_open
 from connector.reference.kit.money import LineNames, plain
 from connector.reference.kit.objects import Fields, Rules
@@ -62,6 +62,11 @@ class CustomerRules(TreeRules):
 
     def _has_balance(self, tx: Tx, customer: Record) -> bool:
         return tx.get(tx.store.types["balances"], customer.n) is not None
+
+
+class ItemRules(Rules):
+    def merged(self, tx: Tx, winner: Record, loser: Record) -> None:
+        stock.merge(tx, winner, loser)
 
 
 class OrderRules(Rules):

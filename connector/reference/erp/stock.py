@@ -43,6 +43,15 @@ def ship(tx: Tx, order: Record, day: str) -> None:
             move(tx, item, "ship", order.id, day, -quantity)
 
 
+def merge(tx: Tx, winner: Record, loser: Record) -> None:
+    """The loser's moves, and with them its stock, become the winner's."""
+    tx.add("UPDATE stock_moves SET item = ? WHERE item = ?", (winner.id, loser.id))
+    left = Decimal(loser.fields["stock"])
+    if left:
+        stock = shortest(plain(Decimal(winner.fields["stock"]) + left))
+        tx.change(winner, fields={**winner.fields, "stock": stock})
+
+
 def move(tx: Tx, item: Record, kind: str, document: str | None, day: str, quantity: Decimal) -> Record:
     """One stock move; returns the item as it is then."""
     row = (item.id, kind, document, day, plain(quantity))

@@ -19,6 +19,8 @@ from connector.reference.kit.switches import Fault, strike
 from connector.reference.kit.webhooks import Webhooks
 
 MAX_BODY = 32 * 1024 * 1024
+OPERATING = ("admin", "stats")
+"""First words of paths without limits and faults: with them one finds out, and switches back."""
 DROP = "connector.drop"
 """Key of the scope under which the server offers a function that closes the connection without an answer."""
 
@@ -61,6 +63,8 @@ class Api:
                 answer = await _faulty(scope, receive, fault)
         except ServiceError as error:
             answer = refusal(error)
+        except AnswerLost:
+            raise
         except Exception:
             # A person reads the cause in the log; the caller learns only that it was ours.
             _log.exception("%s %s failed", scope["method"], scope["path"])
@@ -75,21 +79,22 @@ class Api:
             query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=1000)
         except ValueError:
             raise malformed("The query has more than 1000 fields.") from None
-        segments = tuple(scope["path"].split("/")[2:])
+        segments = tuple(scope["path"].split("/")[2:]) or ("",)
         return Call(scope["method"], scope["path"], segments, query, headers, body)
 
     def _fault(self, call: Call) -> Fault | None:
-        if call.segments[:1] in (("admin",), ("stats",)):
+        if call.segments[0] in OPERATING:
             return None
-        return strike(self._service.switches, call.method, call.path, call.segments[0] if call.segments else None)
+        return strike(self._service.switches, call.method, call.path, call.segments[0])
 
     def _answer(self, scope: Scope, call: Call) -> Answer:
         self.calls[self._router.pattern(call)] += 1
         principal = None
         try:
             principal = self._principal(call)
-            switches = self._service.switches
-            self._gate.admit(principal, switches.rate, switches.daily_limit, self._service.store.clock())
+            if call.segments[0] not in OPERATING:
+                switches = self._service.switches
+                self._gate.admit(principal, switches.rate, switches.daily_limit, self._service.store.clock())
             answer = self._router.route(call, principal)
         except ServiceError as error:
             answer = refusal(error)

@@ -14,6 +14,7 @@ from connector.reference.kit.problems import ServiceError
 class _Account:
     tokens: float
     filled: float
+    rate: float | None = None
     day: str = ""
     today: int = 0
 
@@ -31,7 +32,7 @@ class Gate:
     def admit(self, principal: str, rate: float | None, limit: int | None, now: datetime) -> None:
         """Count one call. Raises ServiceError 429 with the seconds to wait."""
         instant = time.monotonic()
-        account = self._accounts.setdefault(principal, _Account(max(1.0, rate or 1.0), instant))
+        account = self._accounts.setdefault(principal, _Account(0.0, instant))
         day = now.date().isoformat()
         if account.day != day:
             account.day, account.today = day, 0
@@ -40,6 +41,8 @@ class Gate:
             raise ServiceError(429, "daily_limit", f"The limit of {limit} calls a day is used up.", retry_after=left)
         if rate is not None:
             room = max(1.0, rate)
+            if account.rate != rate:
+                account.rate, account.tokens = rate, room
             account.tokens = min(room, account.tokens + (instant - account.filled) * rate)
             account.filled = instant
             if account.tokens < 1.0:

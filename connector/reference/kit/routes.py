@@ -27,7 +27,7 @@ _CONTROL = ("cursor", "limit", "after", "modified_since")
 
 
 class Call(NamedTuple):
-    """One request; `segments` are the parts of the path behind /api."""
+    """One request; `segments` are the parts of the path behind /api, at least one."""
 
     method: str
     path: str
@@ -77,7 +77,7 @@ class Router:
 
     def pattern(self, call: Call) -> str:
         """`METHOD /path/pattern` under which the call is counted."""
-        first, *rest = call.segments or ("",)
+        first, *rest = call.segments
         if first in self._service.objects:
             if rest and rest[0] == "by":
                 rest[2:] = ["{value}"] if len(rest) > 2 else []

@@ -107,6 +107,8 @@ def _serve(app: Application, listener: socket.socket, options: argparse.Namespac
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=2,
+        # Longer than clients keep idle connections: closing first would cost them an answer now and then.
+        timeout_keep_alive=75,
     )
     server = uvicorn.Server(config)
     if options.exit_with_parent:

@@ -128,7 +128,7 @@ def test_what_has_no_image_is_held_by_field_and_the_rest_goes_on() -> None:
 def test_one_bad_line_holds_the_lines_and_names_the_line() -> None:
     lines = [*RECORD["lines"], {"id": 3, "quantity": "many", "unit_price": "1"}]
     found = load(ORDER).decode({**RECORD, "lines": lines})
-    assert found.held == {"lines": "line 3, quantity: quantity: `many` is not a number"}
+    assert found.held == {"lines": "line 3: quantity: `many` is not a number"}
     assert "lines" not in found.values
 
 

@@ -158,14 +158,18 @@ def test_open_is_invoices_less_payments_whatever_happens(erp: Caller, steps: lis
             loser = customers.pop()
             erp.post("/api/customers/merge", {"winner": customers[0], "loser": loser})
         elif invoices and step in ("pay", "void"):
-            erp.post(f"/api/invoices/{invoices[index % len(invoices)]}/{step}", {"amount": amount} if step == "pay" else {})
+            erp.post(
+                f"/api/invoices/{invoices[index % len(invoices)]}/{step}", {"amount": amount} if step == "pay" else {}
+            )
     today = erp.clock.now.date().isoformat()
     found = {item["id"]: item["fields"] for item in erp.feed("invoices")[0]}
     payments = [item["fields"] for item in erp.feed("payments")[0]]
     shown = {item["id"]: item["fields"] for item in erp.feed("balances")[0]}
     for customer in customers:
         own = [fields for fields in found.values() if fields["customer"] == customer]
-        free = sum(Decimal(fields["amount"]) for fields in payments if fields["customer"] == customer and not fields["invoice"])
+        free = sum(
+            Decimal(fields["amount"]) for fields in payments if fields["customer"] == customer and not fields["invoice"]
+        )
         open_ = sum(Decimal(fields["open"]) for fields in own) - free
         overdue = sum(Decimal(fields["open"]) for fields in own if fields["due"] < today)
         figures = shown.get(customer, {"open": "0", "overdue": "0"})

@@ -64,7 +64,9 @@ def test_a_conditional_item_fails_alone(crm: Caller) -> None:
 def test_batch_delete_answers_each_item(crm: Caller) -> None:
     company, other = crm.make("companies", name="A"), crm.make("companies", name="B")
     crm.make("deals", name="D", company_id=company)
-    answer = crm.batch("companies", "delete", {"id": company}, {"id": other, "version": 1}, {"id": other}, {"id": "C-9"})
+    answer = crm.batch(
+        "companies", "delete", {"id": company}, {"id": other, "version": 1}, {"id": other}, {"id": "C-9"}
+    )
     assert [item["status"] for item in answer["items"]] == [409, 204, 410, 404]
     assert crm.get(f"/api/companies/{company}").status == 200
 

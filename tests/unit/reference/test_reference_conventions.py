@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from reference_calls import Caller
 
 from connector.reference.kit.api import AnswerLost
+from connector.reference.kit.problems import ServiceError
 from connector.reference.kit.rate import Gate
 
 
@@ -58,11 +60,9 @@ def test_too_many_calls_are_told_when_to_come_back(crm: Caller) -> None:
 def test_a_bucket_lets_through_its_rate_and_no_more(crm: Caller) -> None:
     gate, passed = Gate(), 0
     for _ in range(50):
-        try:
+        with suppress(ServiceError):
             gate.admit("p", 10.0, None, crm.clock())
             passed += 1
-        except Exception as error:
-            assert getattr(error, "status", None) == 429
     assert 10 <= passed <= 11
 
 
@@ -87,7 +87,15 @@ def test_a_lost_answer_was_committed_and_a_dropped_call_was_not(crm: Caller) -> 
 
 
 def test_faults_strike_where_when_and_as_often_as_told(crm: Caller) -> None:
-    fault = {"kind": "status", "object": "companies", "method": "GET", "status": 429, "after": 1, "times": 2, "seconds": 7}
+    fault = {
+        "kind": "status",
+        "object": "companies",
+        "method": "GET",
+        "status": 429,
+        "after": 1,
+        "times": 2,
+        "seconds": 7,
+    }
     crm.switch(fault=[fault])
     crm.make("companies", name="A")
     assert crm.get("/api/contacts").status == 200
@@ -144,16 +152,50 @@ JSON = st.recursive(
     | st.integers(-(10**30), 10**30)
     | st.floats(allow_nan=False)
     | st.text(max_size=8)
-    | st.sampled_from(["C-1", "K-1", "O-1", "I-1", "A-1", "2026-01-01", "1.50", "-0", "EUR", "9" * 15, "\x00", "L-1"]),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(
-            ["id", "lines", "items", "fields", "key", "version", "external_id", "name", "currency", "customer", "order"]
-            + ["date", "amount", "quantity", "price", "item", "invoice", "freight", "credit_limit", "ids", "winner", "loser"]
-            + ["number", "due_days", "closed_until", "url", "secret", "state", "order_date", "parent", "discount_percent"]
-        ),
-        inner,
-        max_size=5,
+    | st.sampled_from(
+        ["C-1", "K-1", "O-1", "I-1", "A-1", "2026-01-01", "9999-12-31", "1.50", "-0", "EUR", "9" * 15, "\x00", "L-1"]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "id",
+                    "lines",
+                    "items",
+                    "fields",
+                    "key",
+                    "version",
+                    "external_id",
+                    "name",
+                    "currency",
+                    "customer",
+                    "order",
+                    "date",
+                    "amount",
+                    "quantity",
+                    "price",
+                    "item",
+                    "invoice",
+                    "freight",
+                    "credit_limit",
+                    "ids",
+                    "winner",
+                    "loser",
+                    "number",
+                    "due_days",
+                    "closed_until",
+                    "url",
+                    "secret",
+                    "state",
+                    "order_date",
+                    "parent",
+                    "discount_percent",
+                ]
+            ),
+            inner,
+            max_size=5,
+        )
     ),
     max_leaves=12,
 )

@@ -114,6 +114,16 @@ def test_an_item_on_backorder_ships_without_stock(erp: Caller) -> None:
     assert erp.get(f"/api/items/{item}").fields["stock"] == "-2"
 
 
+def test_merged_items_share_their_stock(erp: Caller) -> None:
+    winner, loser = _item(erp, "A", stock="3"), _item(erp, "B", stock="4.5")
+    order = _order(erp, _customer(erp), loser)
+    assert erp.post("/api/items/merge", {"winner": winner, "loser": loser}).fields["stock"] == "7.5"
+    _act(erp, "orders", order, "ship")
+    assert erp.get(f"/api/items/{winner}").fields["stock"] == "5.5"
+    moves = erp.app.service.store.rows("SELECT DISTINCT item FROM stock_moves")
+    assert moves == [(winner,)]
+
+
 @pytest.mark.parametrize("quantity", [None, "0", "0.00", 5, "x", ""])
 def test_only_a_real_quantity_is_received(erp: Caller, quantity: Any) -> None:
     assert _act(erp, "items", _item(erp, stock=None), "receive", quantity=quantity).status == 422

@@ -122,7 +122,9 @@ def test_find_works_on_fields_without_an_index_too(crm: Caller, erp: Caller) -> 
     assert [item["id"] for item in erp.get("/api/customers?blocked=true").json["items"]] == [blocked]
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "limit=", "after=x", "after=D-1", "modified_since=x"])
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=1001", "limit=x", "limit=", "after=x", "after=D-1", "modified_since=x"]
+)
 def test_a_query_that_cannot_be_read_is_refused(crm: Caller, query: str) -> None:
     answer = crm.get(f"/api/companies?{query}")
     assert (answer.status, answer.code) == (400, "malformed")

@@ -115,6 +115,11 @@ def test_an_old_key_is_free_once_the_link_has_another(store: Store) -> None:
         }
 
 
+def test_a_key_that_is_no_text_is_refused(store: Store) -> None:
+    with pytest.raises(ImpossibleState, match="not valid text"), store.begin() as tx:
+        tx.insert_links([linked(1, left="\ud83d")])
+
+
 def test_partners_are_of_live_links_only(store: Store) -> None:
     with store.begin() as tx:
         tx.insert_links([linked(1), half(2), linked(3, state=LinkState.CLOSED), linked(4, state=LinkState.HELD)])

@@ -74,6 +74,14 @@ def test_a_dead_letter_comes_back_with_a_number(store: Store) -> None:
         assert tx.dead_by_key(KIND, RIGHT, ["R1", "R2"]) == {"R1": row}
 
 
+def test_what_a_system_says_never_stops_the_store(store: Store) -> None:
+    with store.begin() as tx:
+        tx.put_dead([dead("R1", reason="name\0 is \ud83d too löng")])
+        tx.append_journal([line(detail="zero\0byte")])
+        assert tx.dead()[0].reason == "name is ? too löng"
+        assert tx.journal()[0].detail == "zerobyte"
+
+
 def test_a_dead_letter_put_again_keeps_its_age_and_adds_attempts(store: Store) -> None:
     with store.begin() as tx:
         tx.put_dead([dead("R1", since=10.0, attempts=3)])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from state_samples import KIND, LEFT, OTHER, hint, linked, run
 
-from connector.errors import ConfigError
+from connector.errors import ConfigError, TransientError
 from connector.ports import Store
 from connector.state.errors import StoreError
 from connector.state.store import SqliteStore, open_store
@@ -172,6 +172,22 @@ def test_two_threads_that_meet_a_new_kind_agree_on_it(store: Store) -> None:
     assert failures == []
     with store.look() as tx:
         assert [row.key for row in tx.hints("met/by/both")] == ["a", "b"]
+
+
+def test_a_store_that_stays_busy_is_a_reason_to_try_again_later(
+    store: Store, url: str, vault: KeyVault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connector.state.connect.BUSY_SECONDS", 1)
+    second = open_store(url, vault)
+    with store.begin() as tx:
+        tx.put_hints([hint("shared")])
+        with pytest.raises(TransientError, match="busy"), second.begin() as other:
+            other.put_hints([hint("shared")])
+    with second.begin() as other:
+        other.put_hints([hint("shared", attempts=7)])
+    second.close()
+    with store.look() as tx:
+        assert [row.attempts for row in tx.hints()] == [7]
 
 
 # --------------------------------------------------------------------------------------------- opening

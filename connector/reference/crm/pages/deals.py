@@ -68,6 +68,7 @@ def deals(desk: Desk) -> Sheet:
     return Sheet(
         "deals", "Deals", "deal", columns, "Deal, PO number or ERP order", EMPTY, FORM, creatable=True, status="stage",
         sets=("stage",), totals=TOTALS, extra=extra, listed=lambda call: _board(desk, call),
+        fill={"unit_price": "price", "tax_percent": "tax_percent"},
     )  # fmt: skip
 
 

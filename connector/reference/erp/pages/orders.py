@@ -118,6 +118,7 @@ def orders(desk: Desk, service: Service) -> Sheet:
     return Sheet(
         "orders", "Orders", "order", columns, "Order number, title or customer reference", empty, FORM,
         creatable=True, status="state", totals=TOTALS, extra=extra, open=_open,
+        fill={"price": "price", "vat_percent": "vat_percent"},
     )  # fmt: skip
 
 

@@ -14,7 +14,6 @@ from connector.reference.kit.web.site import Call, Handler, View, seen
 from connector.reference.kit.web.tables import Step
 from connector.reference.kit.web.views import FieldView, errors
 
-
 UNDONE = "Nothing was done yet: correct the marked field and try again."
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -22,6 +23,8 @@ PAGE_ROWS = 50
 LISTED_OPTIONS = 200
 LOOKED_UP = 30
 
+FILLED = "In a new line, leave price and tax empty to take those of the product or item."
+
 Extra = Callable[[Record, Call], Mapping[str, object]]
 
 
@@ -32,6 +35,7 @@ class Sheet:
     form: None for an object that people only look at. status: the field shown as a pill. sets: fields a button of the
     form may set. totals: label and field of the sums under the lines. extra: what stands around the form.
     listed: the list page where it is not the common one. open: what of the form a record lets people change now.
+    fill: fields of a new line that, left empty, are taken from the record its reference names.
     """
 
     object: str
@@ -49,10 +53,15 @@ class Sheet:
     extra: Extra = lambda record, call: {}
     listed: Handler | None = None
     open: Callable[[Record], Layout] | None = None
+    fill: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
         return f"/{self.object}"
+
+    @property
+    def hint_lines(self) -> str:
+        return FILLED if self.fill else ""
 
     def layout(self, record: Record) -> Layout:
         """The form for this record."""
@@ -122,7 +131,8 @@ class Desk:
     def related(self, object: str, field: str, record: Record, *, empty: str = "", title: str = "") -> Table:  # noqa: A002
         """The records of another object that refer to this one, newest first."""
         new = self.sheets[object].new
-        add = Link(new.label, f"{new.href}?{urlencode({field: record.id})}") if new and record.live else None
+        given = {field: record.id} | ({"currency": currency} if (currency := record.fields.get("currency")) else {})
+        add = Link(new.label, f"{new.href}?{urlencode(given)}") if new and record.live else None
         found = self.service.find(object, field, (record.id,))
         return self.shown(object, [*reversed(found)], empty=empty, title=title, without=(field,), add=add)
 
@@ -185,6 +195,10 @@ class Desk:
         assert sheet.form is not None
         blank = forms.stored(sheet.form, self.service.type(sheet.object).blank)
         given = {name: text for name, text in call.query.items() if name in blank.texts}
+        newest = self.service.list(sheet.object, limit=1, newest=True)
+        if newest and "currency" in blank.texts:
+            # Most companies work in one currency: start from the one used last.
+            given.setdefault("currency", str(newest[0].fields["currency"] or ""))
         return self._new_view(sheet, State(Input({**blank.texts, **given}, [])))
 
     def _new_view(self, sheet: Sheet, state: State, status: int = 200, note: str = "") -> View:
@@ -193,21 +207,30 @@ class Desk:
         lines = builder.lines(sheet.form, state, fields, ()) if sheet.form.lines else None
         form = FormView(
             f"{sheet.path}/new", builder.groups(sheet.form, state, fields), button=f"Create {sheet.noun}",
-            cancel=sheet.path, dirty=state.dirty, lines=lines,
+            cancel=sheet.path, hint=sheet.hint_lines, dirty=state.dirty, lines=lines,
         )  # fmt: skip
         head = Head(f"New {sheet.noun}", (Link(sheet.title, sheet.path),))
         context = {"section": sheet.path, "page": head, "form": form, "notes": _notes(note)}
         return View("new.html", head.title, context, status)
 
+    def _filled(self, sheet: Sheet, values: dict[str, Any]) -> dict[str, Any]:
+        for line in values.get("lines", ()) if sheet.form and sheet.fill else ():
+            for each in sheet.form.lines if sheet.form and "id" not in line else ():
+                found = self.service.read(each.ref, (line[each.name],)) if each.ref and line[each.name] else {}
+                for target in found.values():
+                    line |= {to: target.fields[name] for to, name in sheet.fill.items() if line[to] is None}
+        return values
+
     def _create(self, sheet: Sheet, call: Call) -> View | Response:
         assert sheet.form is not None
         typed = forms.posted(sheet.form, call.form)
-        values = {name: value for name, value in forms.changes(sheet.form, typed, None).items() if value is not None}
+        given = self._filled(sheet, forms.changes(sheet.form, typed, None))
+        values = {name: value for name, value in given.items() if value is not None}
         try:
             record = self.service.create(sheet.object, values, WEB)
         except ServiceError as error:
             at_field, note = errors(error, sheet.form)
-            return self._new_view(sheet, State(typed, at_field, dirty=True), error.status, note or FIX)
+            return self._new_view(sheet, State(typed, at_field, dirty=True), error.status, note or _fix(at_field))
         return seen(f"{sheet.path}/{record.id}")
 
     def _show(self, sheet: Sheet, call: Call) -> View | Response:
@@ -223,7 +246,7 @@ class Desk:
         # The record may have moved on since: what the person was offered to change is what counts as their input.
         form = forms.offered(sheet.form, call.form)
         typed = forms.posted(form, call.form)
-        values = forms.changes(form, typed, was)
+        values = self._filled(sheet, forms.changes(form, typed, was))
         values |= {name: call.text(f"set-{name}") for name in sheet.sets if call.text(f"set-{name}")}
         try:
             if values:
@@ -245,7 +268,9 @@ class Desk:
         if error.status != 412:
             at_field, note = errors(error, form)
             before = Input(was.texts, was.lines) if was else now
-            return self.view(sheet, record, call, State(typed, at_field, dirty=True), note or FIX, error.status, before)
+            return self.view(
+                sheet, record, call, State(typed, at_field, dirty=True), note or _fix(at_field), error.status, before
+            )
         together, clashes = forms.bring_together(form, typed, was or now, now)
         note = (
             f"{record.modified_by} changed this {sheet.noun} at {show.instant(record.modified)}, while you typed. "
@@ -301,12 +326,9 @@ class Desk:
         kept = was is not None and call.text("version")
         return FormView(
             f"{sheet.path}/{record.id}", builder.groups(layout, state, record.fields),
-            version=call.text("version") if kept else str(record.version), was=(was or now).dump(), dirty=state.dirty,
+            hint=sheet.hint_lines, version=call.text("version") if kept else str(record.version), was=(was or now).dump(), dirty=state.dirty,
             lines=builder.lines(layout, state, record.fields, sums) if layout.lines else None,
         )  # fmt: skip
-
-
-FIX = "Not saved yet: correct the marked field and save again."
 
 
 def label(record: Record) -> str:
@@ -318,6 +340,11 @@ def label(record: Record) -> str:
 def box(title: str, facts: Sequence[Fact], empty: str = "", status: str = "") -> Box:
     """Facts in a box; without a single value the sentence `empty` stands there instead."""
     return Box(title, tuple(facts) if any(fact.text for fact in facts) else (), empty, status)
+
+
+def _fix(at_field: Mapping[str, str]) -> str:
+    named = ". ".join(f"{show.label(name.rpartition('.')[2])}: {text}" for name, text in at_field.items())
+    return f"Not saved yet. {named} Correct the marked field and save again."
 
 
 def _notes(note: str) -> tuple[Note, ...]:

@@ -71,6 +71,7 @@ class FormView:
     cancel: str = ""
     dirty: bool = False
     lines: LinesView | None = None
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,8 @@ def _shared() -> None:
         sa.PrimaryKeyConstraint("id"),
         sqlite_strict=True,
     )
-    op.create_index("run_by_sync", "run", ["sync", "started"], unique=False)
+    op.create_index("run_by_sync", "run", ["sync", "started", "id"], unique=False)
+    op.create_index("run_by_time", "run", ["started", "id"], unique=False)
     op.create_table(
         "lease",
         sa.Column("name", TEXT, nullable=False),

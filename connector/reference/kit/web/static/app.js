@@ -59,7 +59,7 @@
   const again = () => setTimeout(async () => { await look(); again(); },
     (document.hidden || misses > 3) ? AWAY : EVERY);
 
-  const addLine = (button) => {
+  const addLine = () => {
     const body = document.querySelector("table.lines tbody");
     const last = body.lastElementChild;
     const row = last.cloneNode(true);
@@ -75,8 +75,7 @@
     for (const el of row.querySelectorAll("label[for]")) el.htmlFor = el.htmlFor.replace(/-\d+-/, `-${at}-`);
     for (const el of row.querySelectorAll(".line-total")) el.textContent = "";
     body.append(row);
-    row.querySelector("select, input").focus();
-    button.blur();
+    row.querySelector("select, input:not([type=hidden])").focus();
   };
 
   document.addEventListener("input", (event) => {
@@ -99,7 +98,7 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-do]");
     if (!button) return;
-    if (button.dataset.do === "add-line") addLine(button);
+    if (button.dataset.do === "add-line") addLine();
     if (button.dataset.do === "show-new") { dirty.clear(); location.assign(location.pathname + location.search); }
   });
   window.addEventListener("beforeunload", (event) => { if (dirty.size) event.preventDefault(); });
@@ -120,6 +119,8 @@
     toast.hidden = !main().dataset.version;
     setTimeout(() => { toast.hidden = true; }, 2500);
   }
+  const wrong = document.querySelector("[aria-invalid]");
+  if (wrong) wrong.focus();
   for (const el of document.querySelectorAll(".js-only")) el.hidden = false;
   again();
 })();

@@ -1,0 +1,432 @@
+"""A system in memory behind the Adapter port: every optional power can be switched, every call can be made to fail.
+
+Without a fault it keeps every promise of the port. Users' edits are methods on it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from connector.errors import (
+    ConfigError,
+    ConnectorError,
+    DeniedError,
+    NotFoundError,
+    RejectedError,
+    StaleError,
+    TransientError,
+    UncertainError,
+)
+from connector.model.records import Finding, Hint, Key, Op, Outcome, Page, Record, Version, Write, WriteResult
+from connector.ports import Capabilities, Clock, Description, FieldSchema, ObjectSchema, WebhookRequest
+
+Fields = dict[str, Any]
+LOOKBACK = 5
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryObject:
+    """One object. lines: field that holds lines -> name of each line's id. external: the field `external_key` is about.
+
+    keeps: what the system does with a written body (trims, rounds); by default nothing. unreadable: fields it never
+    shows.
+    """
+
+    name: str
+    capabilities: Capabilities
+    prefix: str = ""
+    lines: Mapping[str, str] = field(default_factory=dict)
+    external: str | None = None
+    keeps: Callable[[Fields], Fields] = lambda fields: fields
+    deletable: bool = True
+
+
+@dataclass(slots=True)
+class Fault:
+    """One call that fails. after: the call is carried out first (the answer is lost). skip: calls let through before."""
+
+    method: str
+    error: Exception
+    after: bool = False
+    times: int = 1
+    skip: int = 0
+    object: str | None = None
+    op: Op | None = None
+
+
+@dataclass(slots=True)
+class _Row:
+    key: Key
+    fields: Fields
+    version: int
+    position: int
+    modified: float
+    created_by: str
+    modified_by: str
+    deleted: bool = False
+    merged_into: Key | None = None
+
+
+@dataclass(slots=True)
+class _Table:
+    spec: MemoryObject
+    rows: dict[Key, _Row] = field(default_factory=dict)
+    position: int = 0
+    number: int = 0
+    line_number: int = 0
+    answers: dict[str, tuple[float, Outcome]] = field(default_factory=dict)
+
+
+class MemorySystem:
+    """See `ports.Adapter`. Thread-safe. `calls`: (method, object) -> how often; `writes`: every write received."""
+
+    def __init__(
+        self, name: str, clock: Clock, objects: Iterable[MemoryObject], principal: str | None = "connector"
+    ) -> None:
+        self.name = name
+        self.principal = principal
+        self.clock = clock
+        self.calls: Counter[tuple[str, str]] = Counter()
+        self.writes: list[Write] = []
+        self.faults: list[Fault] = []
+        self.reject: Callable[[str, Write], ConnectorError | None] = lambda object_, write: None
+        self.stale: dict[Key, Record] = {}
+        self._tables = {spec.name: _Table(spec) for spec in objects}
+        self._lock = threading.RLock()
+
+    # ------------------------------------------------------------------------------------------------ faults
+
+    def fail(self, method: str, error: Exception, **how: Any) -> None:
+        """Let a coming call of this method fail; see `Fault`."""
+        self.faults.append(Fault(method, error, **how))
+
+    def reject_where(self, wanted: Callable[[Fields], bool], error: ConnectorError | None = None) -> None:
+        """Refuse every write whose body fits, until `accept_all`."""
+        refusal = error or RejectedError(f"{self.name}: the record is not valid")
+
+        def check(object_: str, write: Write) -> ConnectorError | None:
+            return refusal if write.body and wanted(msgspec.json.decode(write.body)) else None
+
+        self.reject = check
+
+    def accept_all(self) -> None:
+        self.reject = lambda object_, write: None
+
+    def _fault(self, method: str, object_: str, op: Op | None) -> Fault | None:
+        for fault in self.faults:
+            if fault.method != method or fault.object not in (None, object_) or fault.op not in (None, op):
+                continue
+            if fault.skip:
+                fault.skip -= 1
+                continue
+            fault.times -= 1
+            if fault.times <= 0:
+                self.faults.remove(fault)
+            return fault
+        return None
+
+    def _count(self, method: str, object_: str, op: Op | None = None) -> Exception | None:
+        """Count the call; raise a fault that comes before it, return one that comes after it."""
+        self.calls[method, object_] += 1
+        fault = self._fault(method, object_, op)
+        if fault is None:
+            return None
+        if not fault.after:
+            raise fault.error
+        return fault.error
+
+    # ----------------------------------------------------------------------------------------- users' edits
+
+    def add(self, object_: str, fields: Mapping[str, Any], *, key: Key | None = None, by: str = "user") -> Key:
+        """A person creates a record; its key."""
+        with self._lock:
+            return self._create(self._table(object_), dict(fields), by, key).key
+
+    def edit(self, object_: str, key: Key, *, by: str = "user", **fields: Any) -> Version:
+        """A person changes fields; the new version."""
+        with self._lock:
+            table = self._table(object_)
+            row = self._live(table, key)
+            self._change(table, row, fields, by)
+            return self._version(table, row)
+
+    def remove(self, object_: str, key: Key, *, by: str = "user") -> None:
+        """A person deletes a record."""
+        with self._lock:
+            table = self._table(object_)
+            row = self._live(table, key)
+            row.deleted = True
+            self._touch(table, row, by)
+
+    def restore(self, object_: str, key: Key, *, by: str = "user") -> None:
+        """A person brings a deleted record back."""
+        with self._lock:
+            table = self._table(object_)
+            row = table.rows[key]
+            row.deleted = False
+            self._touch(table, row, by)
+
+    def merge(self, object_: str, loser: Key, survivor: Key, *, by: str = "user") -> None:
+        """A person merges one record into another; the loser's key stays known as merged."""
+        with self._lock:
+            table = self._table(object_)
+            row = self._live(table, loser)
+            self._live(table, survivor)
+            row.merged_into = survivor
+            self._touch(table, row, by)
+
+    def get(self, object_: str, key: Key) -> Fields:
+        """A copy of a live record's fields. Raises NotFoundError."""
+        with self._lock:
+            return deepcopy(self._live(self._table(object_), key).fields)
+
+    def live(self, object_: str) -> dict[Key, Fields]:
+        """Copies of every live record's fields, by key."""
+        with self._lock:
+            return {row.key: deepcopy(row.fields) for row in self._table(object_).rows.values() if _alive(row)}
+
+    def state(self) -> bytes:
+        """Everything the system holds as bytes: equal if and only if nothing was written in between."""
+        with self._lock:
+            return repr(
+                [(name, sorted(map(repr, t.rows.values()))) for name, t in sorted(self._tables.items())]
+            ).encode()
+
+    # ------------------------------------------------------------------------------------------------ port
+
+    def describe(self) -> Description:
+        with self._lock:
+            late = self._count("describe", "")
+            objects = {
+                name: ObjectSchema(name, self._schema(table), table.spec.capabilities, True, table.spec.deletable)
+                for name, table in self._tables.items()
+            }
+            return _late(late, Description(objects, self.principal, self._stamp(self.clock.now())))
+
+    def changes(self, object: str, cursor: str | None) -> Page:  # noqa: A002
+        with self._lock:
+            late = self._count("changes", object)
+            table = self._table(object)
+            capabilities = table.spec.capabilities
+            after = _position(cursor)
+            rows = sorted((r for r in table.rows.values() if r.position > after), key=lambda r: r.position)
+            if cursor is None or capabilities.deletes == "none":
+                rows = [row for row in rows if _alive(row)]
+            page, more = rows[: capabilities.page], len(rows) > capabilities.page
+            end = page[-1].position if more else table.position
+            if not more and capabilities.feed == "overlap":
+                end = max(0, end - LOOKBACK)
+            return _late(late, Page([self._record(table, row) for row in page], str(end), more))
+
+    def scan(self, object: str, cursor: str | None) -> Page:  # noqa: A002
+        with self._lock:
+            late = self._count("scan", object)
+            table = self._table(object)
+            rows = sorted((r for r in table.rows.values() if _alive(r) and r.key > (cursor or "")), key=lambda r: r.key)
+            page, more = rows[: table.spec.capabilities.page], len(rows) > table.spec.capabilities.page
+            answer = Page([self._record(table, row) for row in page], page[-1].key if more else None, more)
+            return _late(late, answer)
+
+    def read(self, object: str, keys: Sequence[Key]) -> Mapping[Key, Record]:  # noqa: A002
+        with self._lock:
+            late: Exception | None = None
+            table = self._table(object)
+            found: dict[Key, Record] = {}
+            size = table.spec.capabilities.batch_read
+            for start in range(0, len(keys), size):
+                late = self._count("read", object) or late
+                for key in keys[start : start + size]:
+                    row = table.rows.get(key)
+                    if key in self.stale:
+                        found[key] = self.stale.pop(key)
+                    elif row is not None and (_alive(row) or table.spec.capabilities.deletes == "feed"):
+                        found[key] = self._record(table, row)
+            return _late(late, found)
+
+    def find(self, object: str, field: str, values: Sequence[str]) -> Sequence[Record]:  # noqa: A002
+        with self._lock:
+            late = self._count("find", object)
+            table = self._table(object)
+            if field == "created_by" and not table.spec.capabilities.created_by:
+                raise ConfigError(f"{self.name}: `{object}` has no field `created_by` to search by")
+            wanted = set(values)
+            rows = [row for row in table.rows.values() if _alive(row)]
+            hits = [r for r in rows if (r.created_by if field == "created_by" else r.fields.get(field)) in wanted]
+            return _late(late, [self._record(table, row) for row in hits])
+
+    def write(self, object: str, writes: Sequence[Write]) -> WriteResult:  # noqa: A002
+        with self._lock:
+            table = self._table(object)
+            op = writes[0].op
+            keys = [write.key for write in writes if write.key is not None]
+            if len(writes) > table.spec.capabilities.batch_write or any(w.op is not op for w in writes):
+                raise ValueError(f"a batch is at most {table.spec.capabilities.batch_write} writes of one op")
+            if len(set(keys)) != len(keys):
+                raise ValueError("no two writes of a batch on one record")
+            late = self._count("write", object, op)
+            before = table.position
+            outcomes = []
+            for item in writes:
+                self.writes.append(item)
+                outcomes.append(self._write(table, item))
+            exact = table.spec.capabilities.feed == "exact"
+            return _late(late, WriteResult(outcomes, (str(before), str(table.position)) if exact else None))
+
+    def check(self) -> Sequence[Finding]:
+        return [Finding("connection", True, f"{self.name} answers")]
+
+    def hints(self, request: WebhookRequest) -> Sequence[Hint]:
+        raise DeniedError(f"{self.name}: sends no webhooks")
+
+    # ------------------------------------------------------------------------------------------------ inside
+
+    def _write(self, table: _Table, write: Write) -> Outcome:
+        capabilities = table.spec.capabilities
+        known = table.answers.get(write.token)
+        if capabilities.idempotency and known and self.clock.now() - known[0] < capabilities.idempotency:
+            return known[1]
+        error = self.reject(table.spec.name, write)
+        if error is not None:
+            return Outcome(write.key, None, error)
+        try:
+            row = self._apply(table, write)
+        except ConnectorError as problem:
+            return Outcome(write.key, None, problem)
+        outcome = Outcome(row.key, self._record(table, row) if write.op is not Op.DELETE else None)
+        if capabilities.idempotency:
+            table.answers[write.token] = (self.clock.now(), outcome)
+        return outcome
+
+    def _apply(self, table: _Table, write: Write) -> _Row:
+        by = self.principal or "api"
+        if write.op is Op.CREATE:
+            fields = msgspec.json.decode(write.body)
+            if write.external is not None:
+                if table.spec.capabilities.external_key != "unique":
+                    raise RejectedError(f"{self.name}: `{table.spec.name}` has no unique external key")
+                name, value = write.external
+                same = next((r for r in table.rows.values() if _alive(r) and r.fields.get(name) == value), None)
+                if same is not None:
+                    return same
+                fields[name] = value
+            return self._create(table, fields, by, None)
+        row = self._live(table, str(write.key))
+        if table.spec.capabilities.conditional_write and write.version not in (None, self._version(table, row)):
+            raise StaleError(f"{self.name}: {row.key} changed meanwhile")
+        if write.op is Op.UPDATE:
+            self._change(table, row, msgspec.json.decode(write.body), by)
+        elif not table.spec.deletable:
+            raise RejectedError(f"{self.name}: `{table.spec.name}` cannot be deleted")
+        else:
+            row.deleted = True
+            self._touch(table, row, by)
+        return row
+
+    def _create(self, table: _Table, fields: Fields, by: str, key: Key | None) -> _Row:
+        table.number += 1
+        key = key or f"{table.spec.prefix or self.name}{table.number:05d}"
+        if key in table.rows:
+            raise RejectedError(f"{self.name}: {key} exists")
+        row = _Row(key, {}, 0, 0, 0.0, by, by)
+        table.rows[key] = row
+        self._change(table, row, fields, by)
+        return row
+
+    def _change(self, table: _Table, row: _Row, fields: Mapping[str, Any], by: str) -> None:
+        kept = table.spec.keeps(deepcopy(dict(fields)))
+        for name, line_id in table.spec.lines.items():
+            if kept.get(name) is not None:
+                kept[name] = [self._line(table, line, line_id, row.fields.get(name) or []) for line in kept[name]]
+        row.fields = {**row.fields, **kept}
+        self._touch(table, row, by)
+
+    def _line(self, table: _Table, line: Fields, line_id: str, old: list[Fields]) -> Fields:
+        """A line as it is kept: known ids keep what the body does not name; a new line gets an id."""
+        known = next((o for o in old if line.get(line_id) is not None and o[line_id] == line[line_id]), None)
+        if known is not None:
+            return {**known, **line}
+        if line.get(line_id) is not None:
+            raise RejectedError(f"{self.name}: there is no line {line[line_id]}")
+        table.line_number += 1
+        return {**line, line_id: f"{table.spec.prefix}L{table.line_number}"}
+
+    def _touch(self, table: _Table, row: _Row, by: str) -> None:
+        table.position += 1
+        row.version += 1
+        row.position = table.position
+        row.modified = self.clock.now()
+        row.modified_by = by
+
+    def _table(self, name: str) -> _Table:
+        if name not in self._tables:
+            raise ConfigError(f"{self.name} has no object `{name}`; it has: {', '.join(sorted(self._tables))}")
+        return self._tables[name]
+
+    def _live(self, table: _Table, key: Key) -> _Row:
+        row = table.rows.get(key)
+        if row is None or not _alive(row):
+            raise NotFoundError(f"{self.name}: there is no {table.spec.name} {key}")
+        return row
+
+    def _version(self, table: _Table, row: _Row) -> Version:
+        match table.spec.capabilities.versions:
+            case "counter":
+                return f"{row.version:012d}"
+            case "sortable":
+                return f"{row.position:012d}"
+            case _:
+                return blake2b(f"{row.key}/{row.version}".encode(), digest_size=6).hexdigest()
+
+    def _record(self, table: _Table, row: _Row) -> Record:
+        gone = not _alive(row)
+        tells = table.spec.capabilities.created_by
+        return Record(
+            row.key,
+            self._version(table, row),
+            None if gone else deepcopy(row.fields),
+            self._stamp(row.modified),
+            row.created_by if tells else None,
+            row.modified_by if tells else None,
+            row.deleted,
+            row.merged_into,
+        )
+
+    def _stamp(self, seconds: float) -> datetime:
+        return datetime.fromtimestamp(seconds, UTC)
+
+    def _schema(self, table: _Table) -> dict[str, FieldSchema]:
+        names = {name for row in table.rows.values() for name in row.fields}
+        return {name: FieldSchema(name, "text") for name in sorted(names)}
+
+    def with_capabilities(self, object_: str, **changes: Any) -> None:
+        """Switch powers of an object that is in use."""
+        with self._lock:
+            table = self._table(object_)
+            table.spec = replace(table.spec, capabilities=replace(table.spec.capabilities, **changes))
+
+
+def _alive(row: _Row) -> bool:
+    return not row.deleted and row.merged_into is None
+
+
+def _position(cursor: str | None) -> int:
+    return int(cursor) if cursor else 0
+
+
+def _late(error: Exception | None, answer: Any) -> Any:
+    if error is not None:
+        raise error
+    return answer
+
+
+LOST = UncertainError("no answer came")
+BUSY = TransientError("busy", after=30.0)
