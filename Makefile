@@ -43,10 +43,10 @@ format: $(VENV)/.dev ## lay the code out and fix what can be fixed
 	@$(BIN)/ruff check --quiet --fix . || true
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## run the benchmarks, or one: make bench BENCH=benchmarks/NAME.py
+bench: $(VENV)/.dev ## run the benchmarks (minutes), or one: make bench BENCH=benchmarks/NAME.py
 	@for file in $(BENCH); do echo "$$file"; $(BIN)/python "$$file" || exit 1; done
 
-BENCH ?= $(filter-out benchmarks/_%, $(wildcard benchmarks/*.py))
+BENCH ?= $(shell grep -l __main__ benchmarks/*.py)
 
 pins: ## take the newest allowed versions into constraints.txt
 	@rm -rf $(VENV)-pins

@@ -313,8 +313,11 @@ class Spool(Protocol):
     def add_linked(self, side: Side, rows: Sequence[tuple[int, Record | None, Key]]) -> None:
         """(link id, record or None when the system does not know the key, key). A later row replaces an earlier."""
 
-    def add_unlinked(self, side: Side, rows: Sequence[tuple[Record, bool, Key | None, tuple[bytes, ...]]]) -> None:
-        """(record, made by us, partner key it carries, match prints). A later row of the same key replaces."""
+    def add_unlinked(self, side: Side, rows: Sequence[tuple[Record, bool, Key | None]]) -> None:
+        """(record, made by us, partner key it carries). A later row of the same key replaces."""
+
+    def add_prints(self, rows: Sequence[tuple[int, tuple[bytes, ...]]]) -> None:
+        """Match prints of unlinked records, one per rule, by the records' numbers."""
 
     def lonely(self, after: int, limit: int) -> list[tuple[int, Side, Key]]:
         """Links of which only one side is here: (link, the side that is here, its key), by link id."""

@@ -286,11 +286,15 @@ def _applied(work: Work, pending: Pending, outcome: Outcome, last: _Last, at: fl
         hint_key = str(settlement.source_key)
         last.hints.append(HintRow(kind, side.other, hint_key, None, "written, not shown", at, 0, None, at))
         return
-    thread.link = settle(work, thread.link, thread.base, settlement, side, record, own=True)
+    thread.link, decoded, shown = settle(work, thread.link, thread.base, settlement, side, record, own=True)
     last.updates[thread.link.id] = thread.link
     if pending.op is Op.CREATE:
         last.released.extend(f"{kind}/{s}/{thread.link.keys[s]}" for s in Side)
-    _shown(work, thread, side, record)
+    item = thread.item
+    item.records = item.records.with_(side, record)
+    item.keys = item.keys.with_(side, record.key)
+    item.decoded[side], item.encodings[side] = decoded, shown
+    _flow_back(work, thread)
 
 
 def _linked(link: LinkRow, side: Side, key: Key) -> LinkRow:
@@ -323,14 +327,9 @@ def _ended(thread: Thread, target: Side, op: Op, last: _Last) -> None:
     last.updates[link.id] = thread.link
 
 
-def _shown(work: Work, thread: Thread, side: Side, record: Record) -> None:
+def _flow_back(work: Work, thread: Thread) -> None:
     """Go on with what the target shows now: units both sides have but no agreement covers flow back at once."""
     item = thread.item
-    item.records = item.records.with_(side, record)
-    item.keys = item.keys.with_(side, record.key)
-    decoded = work.decode(side, record)
-    item.decoded[side] = decoded
-    item.encodings[side] = work.shape.encodings(decoded.values)
     left, right = item.encodings[Side.LEFT], item.encodings[Side.RIGHT]
     open_units = any(name in left and name in right and name not in thread.base.prints for name in work.shape.units)
     thread.follow = item.rounds < 2 and open_units

@@ -156,12 +156,12 @@ def _merged(drafter: Drafter, thread: Thread, survivors: Mapping[tuple[Side, Key
 
 
 def _confirm(drafter: Drafter, thread: Thread, step: Step | None) -> None:
-    """Not listed or not found once is no proof: look again after the settle time."""
+    """Not listed or not found once is no proof, and an old read tells nothing: look again after the settle time."""
     item = thread.item
-    sides = [side for side in Side if item.records[side] is None] or [Side.LEFT]
-    for side in sides:
+    for side in Side:
         key = item.keys[side]
-        if key is not None:
-            drafter.hint(side, key, MISSING, drafter.now + drafter.spec.settle)
+        if key is not None and (item.records[side] is None or step is Step.WAIT):
+            reason = MISSING if item.records[side] is None else "an old version was read"
+            drafter.hint(side, key, reason, drafter.now + drafter.spec.settle)
     thread.result = "held" if step is not Step.WAIT else "skipped"
     drafter.work.tally.extra["unconfirmed"] += 1

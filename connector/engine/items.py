@@ -51,7 +51,7 @@ def _linked_item(link: LinkRow, both: Sides[tuple[Key, Record | None] | None]) -
 
 
 def _pair_item(work: Work, left: Found, right: Found, *, dry: bool) -> Item:
-    number = -left.seq if dry else work.ids.pop()
+    number = next(work.made_up) if dry else work.ids.pop()
     keys: Sides[Key | None] = Sides(left.record.key, right.record.key)
     link = LinkRow(number, work.spec.kind, LinkState.LINKED, keys, 0, layout=work.layout)
     return Item(link, Sides(left.record, right.record), keys, fresh=True)
@@ -76,6 +76,8 @@ def match(work: Work) -> Effects[None]:
     _, lone = work.spool.counts()
     if lone.left and lone.right:
         work.spool.match_partners()
+        for side in Side if work.spec.match else ():
+            _print_singles(work, side)
         for rule in range(len(work.spec.match)):
             work.spool.match(rule)
     if not (lone.left or lone.right) or work.first:
@@ -95,6 +97,13 @@ def match(work: Work) -> Effects[None]:
                 if known.intersection(work.match_prints(side, work.decode(side, found.record)))
             ]
             work.spool.doubt(side, doubtful, "fits a record that waits in match review")
+
+
+def _print_singles(work: Work, side: Side) -> None:
+    after = 0
+    while singles := work.spool.singles(side, after, 500):
+        after = singles[-1].seq
+        work.spool.add_prints([(f.seq, work.match_prints(side, work.decode(side, f.record))) for f in singles])
 
 
 def _candidates(kind: str, side: Side) -> Callable[[Tx], list[CandidateRow]]:
@@ -129,7 +138,7 @@ def _partners(kind: str, side: Side, keys: Sequence[Key]) -> Callable[[Tx], dict
 
 def _project(work: Work, side: Side, ready: Mapping[Key, Key], *, dry: bool) -> Effects[dict[Key, tuple[int, Key]]]:
     if dry:
-        work.ids.extend(range(-len(work.made) - len(ready), -len(work.made)))
+        work.ids.extend(next(work.made_up) for _ in ready)
     else:
         yield from take_ids(work, len(ready))
     rows = []

@@ -16,7 +16,7 @@ from connector.ports import Tx
 BATCH = 200
 HINT_BATCH = 400
 
-Unlinked = tuple[Record, bool, Key | None, tuple[bytes, ...]]
+Unlinked = tuple[Record, bool, Key | None]
 
 
 def read_feeds(work: Work, *, full: bool = False) -> Effects[None]:
@@ -102,16 +102,16 @@ def take_records(
     forced: bool = False,
 ) -> Effects[None]:
     """Sort records into unchanged, work for the spool, and what needs none. forced: hints; never taken as unchanged."""
-    links, tombstones, dead = known
+    links, _, dead = known
     linked: list[tuple[int, Record | None, Key]] = []
     unlinked: list[Unlinked] = []
     seen: list[LinkRow] = []
     for record in records:
         link = links.get(record.key)
+        if _is_over(known, side, record.key, record):
+            continue
         if link is not None:
             _take_linked(work, side, record, link, linked, seen, forced=forced)
-        elif record.deleted or record.merged_into or record.key in tombstones:
-            continue
         else:
             _take_unlinked(work, side, record, dead.get(record.key), unlinked, forced=forced)
     if linked:
@@ -135,10 +135,6 @@ def _take_linked(
     forced: bool,
 ) -> None:
     gone = record.deleted or record.merged_into is not None
-    if link.keys[side] != record.key:
-        return  # an alias: the image of a record that was merged away, frozen for ever
-    if link.state is LinkState.CLOSED and (gone or not _restored(link, side)):
-        return
     if work.later(side, link.seen[side], record.version):
         return  # a stale read: what is newer was already seen
     if not gone and not forced and link.state is LinkState.LINKED:
@@ -154,16 +150,25 @@ def _take_linked(
     linked.append((link.id, record, record.key))
 
 
-def _restored(link: LinkRow, side: Side) -> bool:
-    """A closed link whose record on that side had ended (its prints were cleared) and is alive again."""
-    return link.prints[side] is None
+def _is_over(known: Known, side: Side, key: Key, record: Record | None) -> bool:
+    """Whether nothing is left to decide on this key. record: what was read, None when it is not there.
+
+    An alias is the image of a record that was merged away, frozen for ever. A closed link comes up again only when its
+    record on that side had ended (its print was cleared) and is alive again.
+    """
+    links, tombstones, _ = known
+    gone = record is None or record.deleted or record.merged_into is not None
+    link = links.get(key)
+    if link is None:
+        return gone or key in tombstones
+    return link.keys[side] != key or (link.state is LinkState.CLOSED and (gone or link.prints[side] is not None))
 
 
 def _take_unlinked(
     work: Work, side: Side, record: Record, dead: DeadRow | None, unlinked: list[Unlinked], *, forced: bool
 ) -> None:
-    decoded = work.decode(side, record)
-    if not decoded.in_scope:
+    partner, in_scope = work.spec.systems[side].mapping.place(record.fields or {})
+    if not in_scope:
         work.tally.read += 1
         work.tally.add("skipped")
         work.tally.extra["filtered"] += 1
@@ -172,7 +177,7 @@ def _take_unlinked(
         work.tally.read += 1
         work.tally.add("failed")
         return
-    unlinked.append((record, work.is_ours(side, record), decoded.partner, work.match_prints(side, decoded)))
+    unlinked.append((record, work.is_ours(side, record), partner))
 
 
 def read_hints(work: Work, at: float) -> Effects[int]:
@@ -187,11 +192,20 @@ def read_hints(work: Work, at: float) -> Effects[int]:
         total += len(hints)
         work.hinted = True
         after = (hints[-1].side.value, hints[-1].key)
-        work.missing_since.update({(h.side, h.key): h.first for h in hints if h.reason == MISSING})
         for side in Side:
             keys = [hint.key for hint in hints if hint.side is side]
+            missed = {(side, h.key): h.first for h in hints if h.side is side and h.reason == MISSING}
+            if missed and not work.alive[side]:
+                yield from _look_alive(work, side)
+            work.missing_since.update(missed)
             if keys:
                 yield from read_keys(work, side, keys)
+
+
+def _look_alive(work: Work, side: Side) -> Effects[None]:
+    """Find out whether that side shows records at all: without one, nothing there counts as deleted."""
+    page: Page = yield from call(side, "scan", work.spec.systems[side].object, None)
+    work.alive[side] += len(page.records)
 
 
 def _due(kind: str, at: float, after: tuple[str, str]) -> Callable[[Tx], list[HintRow]]:
@@ -203,13 +217,13 @@ def read_keys(work: Work, side: Side, keys: Sequence[Key]) -> Effects[None]:
     found: Mapping[Key, Record] = yield from call(side, "read", work.spec.systems[side].object, list(keys))
     known: Known = yield from look(lambda tx: _known(tx, work.spec.kind, side, keys))
     links = known[0]
-    work.alive[side] += len(found)
-    missing = [(links[key].id, None, key) for key in keys if key not in found and key in links]
+    work.alive[side] += sum(not record.deleted for record in found.values())
+    over = {key for key in keys if _is_over(known, side, key, found.get(key))}
+    missing = [(links[key].id, None, key) for key in keys if key not in found and key not in over]
     if missing:
         work.spool.add_linked(side, missing)
-    lost = [key for key in keys if key not in found and key not in links]
-    if lost and not work.dry:
-        yield from commit(lambda tx: tx.drop_hints(work.spec.kind, side, lost))
+    if over and not work.dry:
+        yield from commit(lambda tx: tx.drop_hints(work.spec.kind, side, over))
     yield from take_records(work, side, list(found.values()), known, forced=True)
 
 

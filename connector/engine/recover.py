@@ -332,7 +332,7 @@ def _settle(work: Work, row: IntentRow, record: Record, found: _Found, at: float
         return
     base = unpack(link.base, work.layouts.get(link.layout, ()))
     sent = None if own else _sent(work, row)
-    new = settle(work, link, base, settlement, row.side, record, own=own, sent=sent)
+    new, _, _ = settle(work, link, base, settlement, row.side, record, own=own, sent=sent)
     found.updates[link.id] = new
     found.closed.extend((link.id, unit) for unit in settlement.closes)
     if row.op == Op.CREATE:

@@ -11,6 +11,7 @@ from dataclasses import replace
 import msgspec
 
 from connector.engine.work import Work
+from connector.mapping.translate import Decoded
 from connector.merge.base import Base, LineBase, Pair, pack
 from connector.merge.lines import LineWrite
 from connector.model.canonical import CANON_REV, dump
@@ -81,8 +82,8 @@ def settle(
     *,
     own: bool,
     sent: Mapping[str, Value] | None = None,
-) -> LinkRow:
-    """The link after the write. own: the record shown is certainly the result of our write.
+) -> tuple[LinkRow, Decoded, dict[str, bytes]]:
+    """The link after the write, and what the record shows, decoded and encoded. own: the record shown is certainly the result of our write.
 
     Otherwise only units that show what was sent take a new base; the others are left for the next plan to see.
     """
@@ -105,7 +106,7 @@ def settle(
     if settlement.whole is not None:
         prints = prints.with_(target.other, settlement.whole)
         seen = seen.with_(target.other, _greatest(link.seen[target.other], settlement.version))
-    return replace(
+    settled = replace(
         link,
         state=LinkState.LINKED,
         keys=link.keys.with_(target, record.key),
@@ -115,6 +116,7 @@ def settle(
         canon=CANON_REV,
         base=pack(base, work.shape.units),
     )
+    return settled, decoded, shown
 
 
 def _greatest(old: Version | None, new: Version | None) -> Version | None:

@@ -83,10 +83,16 @@ def _run(work: Work, options: Options, state: _State) -> Effects[Report]:
         yield from _read(work, work.started, full=options.full)
     else:
         yield from _read_only(work, options.only)
-    summary = yield from survey(work, dry=True)
-    summary.linked = yield from _linked(work)
-    state.summary = summary
-    yield from _guard(work, summary, options.allow)
+    bounds = _bounds(work)
+    bounds.linked = yield from _linked(work)
+    stops = yield from _stops(work, bounds, options.allow)
+    if stops:
+        # The most it could be is too much: count exactly before saying no.
+        state.summary = yield from survey(work, dry=True)
+        state.summary.linked = bounds.linked
+        stops = yield from _stops(work, state.summary, options.allow)
+    if stops:
+        raise Halted("\n".join(stop.sentence for stop in stops), stops[0].guard)
     yield from _apply(work, options.only, state)
     for _ in range(ROUNDS):
         again = yield from _released(work)
@@ -145,7 +151,19 @@ def _linked(work: Work) -> Effects[int]:
     return counts.get(LinkState.LINKED, 0)
 
 
-def _guard(work: Work, summary: Summary, allowed: Collection[str]) -> Effects[None]:
+def _bounds(work: Work) -> Summary:
+    """The most this run could write, without deciding on anything yet."""
+    links, lone = work.spool.counts()
+    targets = [side for side in Side if any(unit.flow.allows(side) for unit in work.spec.units)]
+    return Summary(
+        work.spec.name,
+        creates=Sides(*(lone[side.other] if side in work.spec.creates else 0 for side in Side)),
+        updates=Sides(*(links if side in targets else 0 for side in Side)),
+        deletes=Sides(*(work.vanished[side.other] if side in targets else 0 for side in Side)),
+    )
+
+
+def _stops(work: Work, summary: Summary, allowed: Collection[str]) -> Effects[list[Stop]]:
     today: int = yield from look(lambda tx: tx.count_deletes(work.spec.kind, work.started - 86400))
     totals = Totals(
         summary.linked,
@@ -155,9 +173,7 @@ def _guard(work: Work, summary: Summary, allowed: Collection[str]) -> Effects[No
         Sides(work.vanished[Side.LEFT], work.vanished[Side.RIGHT]),
         today,
     )
-    stops: list[Stop] = check_guards(work.spec.name, work.spec.names, work.spec.limits, totals, allowed)
-    if stops:
-        raise Halted("\n".join(stop.sentence for stop in stops), stops[0].guard)
+    return check_guards(work.spec.name, work.spec.names, work.spec.limits, totals, allowed)
 
 
 def _apply(work: Work, only: Wanted | None, state: _State) -> Effects[None]:

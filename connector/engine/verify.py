@@ -112,14 +112,14 @@ def _sort_in(
     work: Work, side: Side, records: Sequence[Record], links: Mapping[Key, LinkRow], report: VerifyReport
 ) -> None:
     linked: list[tuple[int, Record | None, Key]] = []
-    unlinked: list[tuple[Record, bool, Key | None, tuple[bytes, ...]]] = []
+    unlinked: list[tuple[Record, bool, Key | None]] = []
     for record in records:
         link = links.get(record.key)
         if link is None:
             if not work.decode(side, record).in_scope:
                 report.skipped["filtered"] += 1
                 continue
-            unlinked.append((record, False, None, ()))
+            unlinked.append((record, False, None))
         elif link.state is LinkState.CLOSED or link.keys[side] != record.key:
             report.skipped["closed"] += 1
             continue

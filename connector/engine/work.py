@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from connector.engine.effects import Effects, look
@@ -17,6 +18,8 @@ from connector.model.values import Side, Sides
 from connector.ports import Spool, Vault
 
 DETAIL = b"detail"
+MADE_UP = 1 << 62
+"""Ids of links that only a dry run makes start here; the store hands out smaller ones."""
 MISSING = "missing"
 RESULTS = ("created", "updated", "unchanged", "skipped", "held", "failed")
 
@@ -85,6 +88,7 @@ class Work:
     vanished: Counter[Side] = field(default_factory=Counter)
     missing_since: dict[tuple[Side, Key], float] = field(default_factory=dict)
     made: dict[int, LinkRow] = field(default_factory=dict)
+    made_up: Iterator[int] = field(default_factory=lambda: count(MADE_UP))
 
     def decode(self, side: Side, record: Record) -> Decoded:
         """Canonical values of a record that has fields."""
@@ -118,7 +122,8 @@ class Work:
 
 def links_of(work: Work, ids: Sequence[int]) -> Effects[dict[int, LinkRow]]:
     """Links by id; in a dry run also those that only would be made."""
-    found: dict[int, LinkRow] = yield from look(lambda tx: tx.links_by_id([number for number in ids if number > 0]))
+    stored = [number for number in ids if number < MADE_UP]
+    found: dict[int, LinkRow] = yield from look(lambda tx: tx.links_by_id(stored))
     found.update({number: work.made[number] for number in ids if number in work.made})
     return found
 

@@ -89,6 +89,11 @@ class Mapping:
         in_scope = True if self._filter is None else self._holds(fields, held)
         return Decoded(values, held, partner, in_scope)
 
+    def place(self, fields: Fields[str, Any]) -> tuple[str | None, bool]:
+        """(partner, in_scope) of a record, as `decode` gives them, without decoding the rest."""
+        partner = None if self.external_key is None else _key(fields.get(self.external_key))
+        return partner, True if self._filter is None else self._holds(fields, {})
+
     def _holds(self, fields: Fields[str, Any], held: dict[str, str]) -> bool:
         assert self._filter is not None
         try:

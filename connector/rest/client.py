@@ -1,7 +1,7 @@
 """One HTTP connection to one system: time-outs, TLS, connection reuse, JSON, and one error for every failure.
 
 The only module that imports httpx. It calls httpx's transport directly: no redirects (a token must not travel
-to another address), no cookies, no hooks, and 0.27 ms instead of 0.44 ms of CPU a call.
+to another address), no cookies, no hooks, and about 40 % less CPU a call (0.33 ms instead of 0.58 ms).
 """
 
 from __future__ import annotations

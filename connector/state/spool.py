@@ -93,29 +93,18 @@ class FileSpool:
                 [(link, side.value, key, self._seal(record)) for link, record, key in rows],
             )
 
-    def add_unlinked(self, side: Side, rows: Sequence[tuple[Record, bool, Key | None, tuple[bytes, ...]]]) -> None:
+    def add_unlinked(self, side: Side, rows: Sequence[tuple[Record, bool, Key | None]]) -> None:
         with self._write():
-            keys = [record.key for record, _, _, _ in rows]
-            for part in _chunks(keys):
-                old = f"select seq from lone where side = ? and key in ({_marks(part)})"
-                self._db.execute(f"delete from print where seq in ({old})", (side.value, *part))
-                self._db.execute(f"delete from lone where side = ? and key in ({_marks(part)})", (side.value, *part))
-            (start,) = self._db.execute("select coalesce(max(seq), 0) from lone").fetchone()
             self._db.executemany(
-                "insert into lone(seq, side, key, own, partner, body) values (?, ?, ?, ?, ?, ?)",
-                [
-                    (start + number, side.value, record.key, own, partner, self._seal(record))
-                    for number, (record, own, partner, _) in enumerate(rows, 1)
-                ],
+                "insert or replace into lone(side, key, own, partner, body) values (?, ?, ?, ?, ?)",
+                [(side.value, record.key, own, partner, self._seal(record)) for record, own, partner in rows],
             )
+
+    def add_prints(self, rows: Sequence[tuple[int, tuple[bytes, ...]]]) -> None:
+        with self._write():
             self._db.executemany(
-                "insert into print values (?, ?, ?, ?)",
-                [
-                    (side.value, rule, value, start + number)
-                    for number, (_, _, _, prints) in enumerate(rows, 1)
-                    for rule, value in enumerate(prints)
-                    if value
-                ],
+                "insert into print select side, ?2, ?3, seq from lone where seq = ?1",
+                [(seq, rule, value) for seq, prints in rows for rule, value in enumerate(prints) if value],
             )
 
     def lonely(self, after: int, limit: int) -> list[tuple[int, Side, Key]]:

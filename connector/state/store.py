@@ -116,7 +116,7 @@ class SqliteStore(SqlStore):
             with self._writing(), self._transaction(self._writer) as tx, self._read_only():
                 yield tx
         else:
-            with self._readers.connect() as connection, self._transaction(connection) as tx:
+            with _errors(), self._readers.connect() as connection, self._transaction(connection) as tx:
                 yield tx
 
     def copy_to(self, path: str) -> None:
@@ -183,14 +183,14 @@ class PostgresStore(SqlStore):
 
     @contextmanager
     def begin(self, *, durable: bool = True) -> Iterator[Tx]:
-        with self._engine.connect() as connection, self._transaction(connection) as tx:
+        with _errors(), self._engine.connect() as connection, self._transaction(connection) as tx:
             if not durable:
                 connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
             yield tx
 
     @contextmanager
     def look(self) -> Iterator[Tx]:
-        with self._engine.connect() as connection:
+        with _errors(), self._engine.connect() as connection:
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with self._transaction(connection) as tx:
                 yield tx
@@ -221,5 +221,6 @@ def _errors() -> Iterator[None]:
 
 
 def _cannot_open(where: str, error: Exception) -> NoReturn:
-    reason = first_line(error.orig) if isinstance(error, DBAPIError) else str(error)
+    cause = error.__cause__ if isinstance(error, StoreError) else error
+    reason = first_line(cause.orig if isinstance(cause, DBAPIError) else error)
     raise ConfigError(f"state.url: {where} cannot be opened: {reason}") from error

@@ -12,7 +12,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -29,30 +29,32 @@ from connector.errors import (
 from connector.model.records import Finding, Hint, Key, Op, Outcome, Page, Record, Version, Write, WriteResult
 from connector.ports import Capabilities, Clock, Description, FieldSchema, ObjectSchema, WebhookRequest
 
+T = TypeVar("T")
 Fields = dict[str, Any]
 LOOKBACK = 5
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryObject:
-    """One object. lines: field that holds lines -> name of each line's id. external: the field `external_key` is about.
+    """One object. fields: those it always shows, null while nothing was written; others show once written.
 
-    keeps: what the system does with a written body (trims, rounds); by default nothing. unreadable: fields it never
-    shows.
+    lines: field that holds lines -> name of each line's id; line_fields: what each line always shows. keeps: what the
+    system does with a written body (trims, rounds); by default nothing.
     """
 
     name: str
     capabilities: Capabilities
     prefix: str = ""
+    fields: frozenset[str] = frozenset()
     lines: Mapping[str, str] = field(default_factory=dict)
-    external: str | None = None
+    line_fields: frozenset[str] = frozenset()
     keeps: Callable[[Fields], Fields] = lambda fields: fields
     deletable: bool = True
 
 
 @dataclass(slots=True)
 class Fault:
-    """One call that fails. after: the call is carried out first (the answer is lost). skip: calls let through before."""
+    """One call that fails. after: it is carried out first, the answer is lost. skip: calls let through before."""
 
     method: str
     error: Exception
@@ -336,7 +338,7 @@ class MemorySystem:
         key = key or f"{table.spec.prefix or self.name}{table.number:05d}"
         if key in table.rows:
             raise RejectedError(f"{self.name}: {key} exists")
-        row = _Row(key, {}, 0, 0, 0.0, by, by)
+        row = _Row(key, dict.fromkeys(sorted(table.spec.fields)), 0, 0, 0.0, by, by)
         table.rows[key] = row
         self._change(table, row, fields, by)
         return row
@@ -357,7 +359,8 @@ class MemorySystem:
         if line.get(line_id) is not None:
             raise RejectedError(f"{self.name}: there is no line {line[line_id]}")
         table.line_number += 1
-        return {**line, line_id: f"{table.spec.prefix}L{table.line_number}"}
+        shown = dict.fromkeys(sorted(table.spec.line_fields))
+        return {**shown, **line, line_id: f"{table.spec.prefix}L{table.line_number}"}
 
     def _touch(self, table: _Table, row: _Row, by: str) -> None:
         table.position += 1
@@ -422,7 +425,7 @@ def _position(cursor: str | None) -> int:
     return int(cursor) if cursor else 0
 
 
-def _late(error: Exception | None, answer: Any) -> Any:
+def _late(error: Exception | None, answer: T) -> T:
     if error is not None:
         raise error
     return answer

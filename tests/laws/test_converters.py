@@ -22,7 +22,7 @@ from connector.mapping.translate import Mapping, load_mapping
 from connector.model import canonical
 from connector.model.values import Line, Money, Ref
 
-QUICK = settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=40, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 
 FIELDS = {
     "plain": "{type: text, field: a}",

@@ -68,7 +68,7 @@ def test_the_sound_file_is_sound() -> None:
     assert run_tests(load_mapping(SOUND, "m.yaml")) == []
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=80, deadline=None, database=None)
 @given(data=st.data())
 def test_a_damaged_file_is_refused_with_places_or_understood(data: st.DataObject) -> None:
     text = SOUND

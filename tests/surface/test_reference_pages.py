@@ -153,6 +153,8 @@ def test_a_new_line_takes_price_and_tax_of_its_product_when_they_are_left_empty(
     crm.send(f"/deals/{deal}", **{"lines-1-product_id": key, "lines-1-quantity": "2"})
     added = crm.service.get("deals", deal).fields["lines"][1]
     assert (added["unit_price"], added["tax_percent"], added["amount"]) == ("12.50", "7", "25.00")
+    dollars = crm.service.create("products", {**product, "sku": "D", "currency": "USD"}, "connector").id
+    crm.send(f"/deals/{deal}", "", 422, **{"lines-2-product_id": dollars, "lines-2-quantity": "2"})
     crm.send(f"/deals/{deal}", **{"lines-1-tax_percent": ""})
     assert crm.service.get("deals", deal).fields["lines"][1]["tax_percent"] is None
 
@@ -222,6 +224,16 @@ def test_a_mistake_is_shown_at_its_field_and_nothing_typed_is_lost(crm: Person, 
     crm.post(path, {**form, "credit_limit": "5"})
     fields = crm.service.get("companies", company).fields
     assert (fields["credit_limit"], fields["notes"]) == ("5.00", "a long\nstory")
+
+
+@pytest.mark.parametrize("was", ["", "[", "[]", "{}", "[" * 9000, '{"texts": [], "lines": 1}'])
+def test_a_damaged_form_is_refused_or_saved_whole_but_never_breaks(crm: Person, company: str, was: str) -> None:
+    path = f"/companies/{company}"
+    crm.post(path, {**crm.form(path), "was": was, "phone": "2"})
+    fields = crm.service.get("companies", company).fields
+    assert (fields["name"], fields["phone"]) == ("Acme", "2")
+    assert crm.client.post(path, content=b"x", headers={"Content-Type": "multipart/form-data"}).status_code == 400
+    crm.post(path, {"was": was, "version": "9" * 99, "name": "\x00"}, 200)
 
 
 def test_a_mistake_in_a_line_is_shown_in_that_line(crm: Person, deal: str) -> None:
@@ -333,8 +345,12 @@ def test_a_merged_record_leads_to_the_one_that_stayed(crm: Person, company: str)
 
 
 def test_a_record_is_deleted_on_its_page_unless_others_need_it(crm: Person, company: str, deal: str) -> None:
-    refused = crm.post(f"/companies/{company}/delete", crm.form(f"/companies/{company}"), 409)
+    form = {**crm.form(f"/companies/{company}"), "notes": "mine"}
+    refused = crm.post(f"/companies/{company}/delete", form, 409)
     assert "Not deleted" in refused.text
+    assert Forms(refused.text).found[f"/companies/{company}"]["notes"] == "mine"
+    crm.service.update("deals", deal, {"notes": "theirs"}, "connector")
+    crm.post(f"/deals/{deal}/delete", {**crm.form(f"/deals/{deal}"), "version": "1"}, 409)
     crm.post(f"/deals/{deal}/delete", crm.form(f"/deals/{deal}"))
     assert "was deleted" in crm.see(f"/deals/{deal}", 410)
 

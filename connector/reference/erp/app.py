@@ -7,6 +7,7 @@ from typing import Any
 from connector.reference.erp import ledger, stock
 from connector.reference.erp.actions import ACTIONS
 from connector.reference.erp.objects import types
+from connector.reference.erp.pages import mount
 from connector.reference.erp.periods import periods
 from connector.reference.kit.app import Application, Settings, build
 from connector.reference.kit.domain import Domain
@@ -35,4 +36,4 @@ class ErpDomain(Domain):
 
 def create_app(settings: Settings) -> Application:
     """An ASGI application over `settings.db`; its `service` is what the pages and tests call."""
-    return build(ErpDomain(settings.auto_confirm), settings, pages="connector.reference.erp.pages")
+    return build(ErpDomain(settings.auto_confirm), settings, mount)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from fastapi import FastAPI
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from connector.reference.kit.api import Api
@@ -21,13 +17,14 @@ from connector.reference.kit.switches import Switches
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """db: file of the database, or `:memory:`. tokens: token -> principal."""
+    """db: file of the database, or `:memory:`. tokens: token -> principal. peer_url: the other system's pages."""
 
     db: str
     tokens: Mapping[str, str]
     switches: Switches = field(default_factory=Switches)
     auto_confirm: bool = True
     clock: Clock = system_clock
+    peer_url: str | None = None
 
 
 class Application:
@@ -51,20 +48,10 @@ class Application:
         self.service.close()
 
 
-def build(domain: Domain, settings: Settings, pages: str) -> Application:
-    """Put the parts together; `pages` names the package with `mount(app, service)`."""
+def build(domain: Domain, settings: Settings, mount: Callable[[FastAPI, Service], None]) -> Application:
+    """Put the parts together; `mount` adds the pages for people."""
     service = Service(domain, settings.db, settings.switches, settings.clock)
     site = FastAPI(openapi_url=None)
-    spec = importlib.util.find_spec(pages)
-    if spec is not None and spec.origin is not None:
-        importlib.import_module(pages).mount(site, service)
-    else:
-        site.add_route("/", _plain_home(domain.system))
+    site.state.peer_url = settings.peer_url
+    mount(site, service)
     return Application(service, Api(service, settings.tokens), site)
-
-
-def _plain_home(system: str) -> Callable[[Request], Awaitable[Response]]:
-    async def home(request: Request) -> Response:
-        return PlainTextResponse(f"The built-in {system.upper()}. Its API is under /api.\n")
-
-    return home

@@ -55,6 +55,7 @@ def parser(system: str) -> argparse.ArgumentParser:
     parser.add_argument("--external-key", choices=("unique", "search", "none"), default="unique")
     parser.add_argument("--idempotency", choices=("on", "off"), default="on")
     parser.add_argument("--conditional", choices=("on", "off"), default="on")
+    parser.add_argument("--peer-url", help="address of the other system, for links between the pages")
     parser.add_argument("--port-file", help="file the port is written to when the application listens")
     parser.add_argument("--exit-with-parent", action="store_true", help="end when standard input ends")
     if system == "erp":
@@ -73,7 +74,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
             raise ServiceError(422, "invalid", "--token: must be PRINCIPAL=SECRET.", "token")
         tokens[secret] = principal
     auto_confirm = getattr(arguments, "auto_confirm", "on") == "on"
-    return Settings(arguments.db, tokens, changed(Switches(), given), auto_confirm)
+    return Settings(arguments.db, tokens, changed(Switches(), given), auto_confirm, peer_url=arguments.peer_url)
 
 
 def main(system: str, create_app: Callable[[Settings], Application], arguments: Sequence[str] | None = None) -> int:

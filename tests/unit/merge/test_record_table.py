@@ -18,7 +18,9 @@ PAGE = {
     X: "wait wait wait wait wait",
 }
 CELLS = [
-    (left, right, Step(word)) for left, row in PAGE.items() for right, word in zip((U, C, D, M, X), row.split(), strict=True)
+    (left, right, Step(word))
+    for left, row in PAGE.items()
+    for right, word in zip((U, C, D, M, X), row.split(), strict=True)
 ]
 MIRROR = {
     Step.DELETE_LEFT: Step.DELETE_RIGHT,

@@ -215,7 +215,9 @@ PATHS = [
 ]
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(target=st.sampled_from(PATHS), body=JSON, wrap=st.booleans())
 def test_no_body_breaks_the_application(erp: Caller, target: tuple[str, str], body: Any, wrap: bool) -> None:
     if not erp.get("/api/orders").json["items"]:
@@ -227,7 +229,9 @@ def test_no_body_breaks_the_application(erp: Caller, target: tuple[str, str], bo
     assert answer.status < 500, (target, given_, answer.body)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(query=st.text(alphabet="abcurso_idlmtafex=&%0123456789-/' \"\x00é", max_size=40), key=st.text(max_size=10))
 def test_no_query_or_path_breaks_the_application(crm: Caller, query: str, key: str) -> None:
     assert crm.get(f"/api/companies?{query}").status < 500

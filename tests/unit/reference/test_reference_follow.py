@@ -67,7 +67,9 @@ class Follower:
         return {key: item for key, item in self.records.items() if item["fields"] is not None}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(steps=st.lists(STEP, max_size=20))
 def test_a_follower_misses_nothing(crm: Caller, steps: list[tuple[str, Any]]) -> None:
     follower = Follower()

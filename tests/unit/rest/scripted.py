@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,16 +54,20 @@ def _request(connection: socket.socket) -> bytes:
     return head + b"\r\n\r\n" + body
 
 
-def _serve(
-    listener: socket.socket, script: Iterator[bytes | Callable[[socket.socket], None]], log: list[bytes]
-) -> None:
+def _serve(listener: socket.socket, script: Iterator[Step], log: list[bytes], tls: ssl.SSLContext | None) -> None:
     while True:
         try:
             connection, _ = listener.accept()
         except OSError:
             return
+        connection.settimeout(5)
+        if tls is not None:
+            try:
+                connection = tls.wrap_socket(connection, server_side=True)
+            except OSError:
+                connection.close()
+                continue
         with connection:
-            connection.settimeout(5)
             while request := _request(connection):
                 log.append(request)
                 step = next(script, None)
@@ -75,11 +80,11 @@ def _serve(
 
 
 @contextmanager
-def scripted(*script: Step) -> Iterator[Scripted]:
+def scripted(*script: Step, tls: ssl.SSLContext | None = None) -> Iterator[Scripted]:
     """Answers requests in turn. b"" closes without an answer; a function gets the connection and then it closes."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = Scripted(f"http://127.0.0.1:{listener.getsockname()[1]}")
-    thread = threading.Thread(target=_serve, args=(listener, iter(script), server.requests), daemon=True)
+    server = Scripted(f"http{'s' if tls else ''}://127.0.0.1:{listener.getsockname()[1]}")
+    thread = threading.Thread(target=_serve, args=(listener, iter(script), server.requests, tls), daemon=True)
     thread.start()
     try:
         yield server

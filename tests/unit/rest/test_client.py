@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import gzip
 import socket
+import ssl
 import struct
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from ipaddress import IPv4Address
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from connector.errors import ConfigError, ConnectorError, DeniedError, TransientError, UncertainError
 from connector.rest import client as client_module
@@ -89,11 +97,53 @@ def test_a_refused_connection_names_the_system_the_cause_and_the_next_step() -> 
     )
 
 
-def test_an_unknown_host_is_transient_and_named() -> None:
+def test_an_unknown_host_is_transient_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
     client = opened("http://no-such-host.invalid")
-    with pytest.raises(TransientError, match=r"erp at http://no-such-host.invalid cannot be reached"):
-        client.call("GET", "/x")
+    with pytest.raises(TransientError) as caught:
+        client.send("POST", "/x", dict, b"{}", write=True)
     client.close()
+    assert str(caught.value).startswith(
+        "erp at http://no-such-host.invalid cannot be reached (name or service not known): "
+    )
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that nobody but its own file vouches for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "erp")])
+    start = datetime(2020, 1, 1, tzinfo=UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(start + timedelta(days=36500))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    chain, secret = folder / "cert.pem", folder / "key.pem"
+    chain.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    form = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    secret.write_bytes(key.private_bytes(serialization.Encoding.PEM, *form))
+    return chain, secret
+
+
+def test_an_untrusted_certificate_stops_before_anything_is_sent_and_its_ca_file_lets_it_pass(tmp_path: Path) -> None:
+    chain, secret = certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, secret)
+    with scripted(answer(200), tls=context) as server:
+        stranger = opened(server.url)
+        with pytest.raises(DeniedError, match="shows a certificate that is not trusted"):
+            stranger.send("POST", "/x", dict, b"{}", write=True)
+        stranger.close()
+        assert server.requests == []
+        friend = opened(server.url, verify=str(chain))
+        assert friend.get("/x", dict) == {}
+        friend.close()
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,21 @@ from sqlalchemy import Connection, make_url, text
 
 from connector.ports import Store
 from connector.state.store import open_store
+from connector.state.tables import metadata
 from connector.state.vault import KeyVault, new_key
 
 Raw = Callable[..., Any]
 _numbers = count()
+
+# The role `replica` switches triggers and foreign keys off, for this one connection.
+_EMPTY = ";".join(
+    [
+        "SET lock_timeout = '20s'; SET session_replication_role = replica",
+        *(f"DELETE FROM {name}" for name in metadata.tables if name not in ("meta", "counter")),
+        *(f"ALTER SEQUENCE {name} RESTART" for name in ("kind_id_seq", "journal_seq_seq", "dead_id_seq")),
+        "UPDATE counter SET value = 0",
+    ]
+)
 
 
 @pytest.fixture(scope="session")
@@ -57,15 +68,20 @@ def postgres_server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: str, vault: KeyVault) -> str:
-    _admin(postgres_server, "CREATE DATABASE template_store")
-    open_store(_database(postgres_server, "template_store"), vault).close()
-    return "template_store"
+def postgres_database(postgres_server: str, vault: KeyVault) -> str:
+    _admin(postgres_server, "CREATE DATABASE store")
+    address = _database(postgres_server, "store")
+    open_store(address, vault).close()
+    return address
 
 
 @pytest.fixture
 def empty_postgres(postgres_server: str) -> Iterator[str]:
-    yield from _fresh(postgres_server, "template1")
+    """A database of the test's own; making one takes long."""
+    name = f"store_{next(_numbers)}"
+    _admin(postgres_server, f"CREATE DATABASE {name}")
+    yield _database(postgres_server, name)
+    _admin(postgres_server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -74,8 +90,18 @@ def sqlite_url(tmp_path: Path, sqlite_template: Path) -> str:
 
 
 @pytest.fixture
-def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
-    yield from _fresh(postgres_server, postgres_template)
+def postgres_url(postgres_database: str) -> str:
+    """The session's store, emptied: as it was when it was created."""
+    _admin(postgres_database, _EMPTY)
+    return postgres_database
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def own_url(request: pytest.FixtureRequest, vault: KeyVault) -> str:
+    """A store that a test may break."""
+    address = str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "empty_postgres"))
+    open_store(address, vault).close()
+    return address
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -102,13 +128,6 @@ def raw(store: Store) -> Raw:
             return result.all() if result.returns_rows else result.rowcount
 
     return run
-
-
-def _fresh(server: str, template: str) -> Iterator[str]:
-    name = f"store_{next(_numbers)}"
-    _admin(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
-    yield _database(server, name)
-    _admin(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _admin(address: str, statement: str) -> None:

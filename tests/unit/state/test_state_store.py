@@ -7,6 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
+import psycopg
 import pytest
 from state_samples import KIND, LEFT, OTHER, hint, linked, run
 
@@ -190,6 +191,21 @@ def test_a_store_that_stays_busy_is_a_reason_to_try_again_later(
         assert [row.attempts for row in tx.hints()] == [7]
 
 
+def test_a_database_that_went_away_is_an_error_of_the_store(
+    empty_postgres: str, postgres_server: str, vault: KeyVault
+) -> None:
+    opened = open_store(empty_postgres, vault)
+    name = empty_postgres.partition("?")[0].rpartition("/")[2]
+    with pytest.raises(StoreError, match="cannot be used"), opened.begin() as tx:  # noqa: PT012
+        with psycopg.connect(postgres_server, autocommit=True) as admin:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        tx.put_hints([hint("a")])
+    for transaction in (opened.begin, opened.look):
+        with pytest.raises(StoreError, match="does not exist"), transaction():
+            pass
+    opened.close()
+
+
 # --------------------------------------------------------------------------------------------- opening
 
 
@@ -208,22 +224,22 @@ def test_another_key_is_refused(url: str) -> None:
         open_store(url, KeyVault(new_key()))
 
 
-def test_a_store_of_a_newer_program_is_refused(url: str, vault: KeyVault) -> None:
-    opened = open_store(url, vault)
+def test_a_store_of_a_newer_program_is_refused(own_url: str, vault: KeyVault) -> None:
+    opened = open_store(own_url, vault)
     with opened.begin() as tx:
         tx.connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")  # type: ignore[attr-defined]
     opened.close()
     with pytest.raises(ConfigError, match=r"newer version of the program \(store version 9999"):
-        open_store(url, vault)
+        open_store(own_url, vault)
 
 
-def test_a_database_of_another_program_is_left_alone(url: str, vault: KeyVault) -> None:
-    opened = open_store(url, vault)
+def test_a_database_of_another_program_is_left_alone(own_url: str, vault: KeyVault) -> None:
+    opened = open_store(own_url, vault)
     with opened.begin() as tx:
         tx.connection.exec_driver_sql("DROP TABLE alembic_version")  # type: ignore[attr-defined]
     opened.close()
     with pytest.raises(ConfigError, match="tables of another program"):
-        open_store(url, vault)
+        open_store(own_url, vault)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def mount(app: FastAPI, service: Service) -> None:
     """Puts the pages at `/` of the application; `app.state.peer_url` is the address of the CRM."""
     site = Site("erp", "Orders and accounts", MENU, peer_of(app))
     desk = Desk(site, service)
-    order_sheet, item_sheet, invoice_sheet = orders(desk, service), items(), invoices(desk)
+    order_sheet, item_sheet, invoice_sheet = orders(desk), items(), invoices(desk)
     for sheet in (customers(desk), order_sheet, item_sheet, invoice_sheet, payments(desk), persons()):
         desk.add(sheet)
     receive_deeds(desk, order_sheet, ORDER_DEEDS)

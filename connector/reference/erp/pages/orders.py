@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from connector.reference.erp import objects
 from connector.reference.erp.pages.customers import SHIPPING
 from connector.reference.kit.records import Record
-from connector.reference.kit.service import Service
 from connector.reference.kit.web.actions import Actions, Deed, deed_view
 from connector.reference.kit.web.desk import Desk, Sheet, box
 from connector.reference.kit.web.documents import lines, reference, value
@@ -81,12 +80,12 @@ NEXT = {
 }
 
 
-def orders(desk: Desk, service: Service) -> Sheet:
+def orders(desk: Desk) -> Sheet:
     """The page of an order."""
 
     def extra(record: Record, call: Call) -> Mapping[str, object]:
         fields, state = record.fields, record.fields["state"]
-        today = service.store.clock().date().isoformat()
+        today = desk.service.store.clock().date().isoformat()
         defaults = {"date": today, "carrier": fields["carrier"] or "", "tracking": fields["tracking"] or ""}
         deeds = tuple(deed_view(deed, record, call, **defaults) for deed in OFFERED.get(state, ()))
         facts = (

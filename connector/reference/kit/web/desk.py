@@ -213,18 +213,20 @@ class Desk:
         context = {"section": sheet.path, "page": head, "form": form, "notes": _notes(note)}
         return View("new.html", head.title, context, status)
 
-    def _filled(self, sheet: Sheet, values: dict[str, Any]) -> dict[str, Any]:
-        for line in values.get("lines", ()) if sheet.form and sheet.fill else ():
-            for each in sheet.form.lines if sheet.form and "id" not in line else ():
-                found = self.service.read(each.ref, (line[each.name],)) if each.ref and line[each.name] else {}
-                for target in found.values():
-                    line |= {to: target.fields[name] for to, name in sheet.fill.items() if line[to] is None}
+    def _changes(self, sheet: Sheet, form: Layout, typed: Input, was: Input | None) -> dict[str, Any]:
+        """What to write, with new lines completed from the records they refer to."""
+        values: dict[str, Any] = forms.changes(form, typed, was)
+        for line in values.get("lines", ()) if sheet.fill else ():
+            for each in form.lines:
+                key = line[each.name] if each.ref and "id" not in line else None
+                for target in self.service.read(each.ref, (key,)).values() if key else ():
+                    forms.complete(form, line, sheet.fill, target.fields, typed.texts.get("currency", ""))
         return values
 
     def _create(self, sheet: Sheet, call: Call) -> View | Response:
         assert sheet.form is not None
         typed = forms.posted(sheet.form, call.form)
-        given = self._filled(sheet, forms.changes(sheet.form, typed, None))
+        given = self._changes(sheet, sheet.form, typed, None)
         values = {name: value for name, value in given.items() if value is not None}
         try:
             record = self.service.create(sheet.object, values, WEB)
@@ -246,7 +248,7 @@ class Desk:
         # The record may have moved on since: what the person was offered to change is what counts as their input.
         form = forms.offered(sheet.form, call.form)
         typed = forms.posted(form, call.form)
-        values = self._filled(sheet, forms.changes(form, typed, was))
+        values = self._changes(sheet, form, typed, was)
         values |= {name: call.text(f"set-{name}") for name in sheet.sets if call.text(f"set-{name}")}
         try:
             if values:
@@ -283,12 +285,18 @@ class Desk:
         return self.view(sheet, record, call, State(together, clashes=clashes, dirty=True), note, 409)
 
     def _delete(self, sheet: Sheet, call: Call) -> View | Response:
+        assert sheet.form is not None
         key = call.params["id"]
         try:
             self.service.delete(sheet.object, key, WEB, _version(call))
         except ServiceError as error:
+            was = forms.shown(call.form)
+            typed = forms.posted(forms.offered(sheet.form, call.form), call.form)
+            if error.status == 412:
+                return self._again(sheet, call, typed, was, error, ())
             record = error.record or self.service.get(sheet.object, key)
-            return self.view(sheet, record, call, note=f"Not deleted: {error.message}", status=error.status)
+            note = f"Not deleted. {error.message}"
+            return self.view(sheet, record, call, State(typed, dirty=True), note, error.status, was)
         return seen(sheet.path)
 
     def view(
@@ -326,7 +334,8 @@ class Desk:
         kept = was is not None and call.text("version")
         return FormView(
             f"{sheet.path}/{record.id}", builder.groups(layout, state, record.fields),
-            hint=sheet.hint_lines, version=call.text("version") if kept else str(record.version), was=(was or now).dump(), dirty=state.dirty,
+            version=call.text("version") if kept else str(record.version), was=(was or now).dump(),
+            dirty=state.dirty, hint=sheet.hint_lines,
             lines=builder.lines(layout, state, record.fields, sums) if layout.lines else None,
         )  # fmt: skip
 
@@ -343,8 +352,8 @@ def box(title: str, facts: Sequence[Fact], empty: str = "", status: str = "") ->
 
 
 def _fix(at_field: Mapping[str, str]) -> str:
-    named = ". ".join(f"{show.label(name.rpartition('.')[2])}: {text}" for name, text in at_field.items())
-    return f"Not saved yet. {named} Correct the marked field and save again."
+    named = " ".join(f"{show.label(name.rpartition('.')[2])}: {text}" for name, text in at_field.items())
+    return f"Not saved yet. {named} Correct it and save again."
 
 
 def _notes(note: str) -> tuple[Note, ...]:

@@ -191,7 +191,7 @@ def shown(form: Mapping[str, object]) -> Input | None:
         found = json.loads(_text(form, "was"))
         texts = {str(name): str(text) for name, text in found["texts"].items()}
         lines = [{str(name): str(text) for name, text in row.items()} for row in found["lines"]]
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     return Input(texts, lines)
 
@@ -206,6 +206,16 @@ def changes(layout: Layout, typed: Input, was: Input | None) -> dict[str, object
     if layout.lines and (was is None or not same_lines(layout, typed.lines, was.lines)):
         result["lines"] = [_line(layout, row) for row in typed.lines]
     return result
+
+
+def complete(
+    layout: Layout, line: dict[str, object], fill: Mapping[str, str], target: Mapping[str, object], currency: str
+) -> None:
+    """Gives empty values of a line those of the record it refers to; amounts only in the currency of the document."""
+    foreign = target.get("currency") not in (None, currency)
+    for each in layout.lines:
+        if each.name in fill and line[each.name] is None and not (foreign and each.kind == "money"):
+            line[each.name] = target[fill[each.name]]
 
 
 def bring_together(layout: Layout, typed: Input, was: Input, now: Input) -> tuple[Input, Texts]:

@@ -1,0 +1,112 @@
+"""Starts the built-in CRM and ERP for a benchmark, fills them over their HTTP API and reads what they counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from connector.reference.kit.serve import start
+from connector.state.vault import new_key
+
+TOKENS = {"connector": "bench-connector", "admin": "bench-admin", "web": "bench-web"}
+BATCH = 200
+
+ORDERS = """
+  orders:
+    entity: order
+    between: [crm, erp]
+    direction: both
+    every: 5m
+    conflicts: manual
+    settle: 1s
+    fields: {number: {owner: erp}, status: {owner: erp}, ship_date: {owner: erp}}
+"""
+
+
+@dataclass(slots=True)
+class Systems:
+    """Both applications running, and a configuration that joins them."""
+
+    crm: str
+    erp: str
+    config: Path
+    folder: Path
+
+    def client(self, system: str, principal: str = "web") -> httpx.Client:
+        url = self.crm if system == "crm" else self.erp
+        headers = {"Authorization": f"Bearer {TOKENS[principal]}"}
+        return httpx.Client(base_url=url, headers=headers, timeout=120, trust_env=False)
+
+
+@contextmanager
+def running(folder: Path, *, crm: Mapping[str, Any] | None = None, extra: str = "") -> Iterator[Systems]:
+    """Both servers on free loopback ports; `crm`: switches of the CRM, `extra`: more lines of configuration."""
+    left = start("crm", folder / "crm.db", TOKENS, **(crm or {}))
+    try:
+        right = start("erp", folder / "erp.db", TOKENS)
+        try:
+            config = folder / "config.yaml"
+            config.write_text(_config(folder, left.url, right.url) + extra, encoding="utf-8")
+            yield Systems(left.url, right.url, config, folder)
+        finally:
+            right.stop()
+    finally:
+        left.stop()
+
+
+def _config(folder: Path, crm: str, erp: str) -> str:
+    token = TOKENS["connector"]
+    return f"""
+state: {{url: "sqlite:///{folder}/state.db", key: "{new_key()}"}}
+systems:
+  crm: {{adapter: reference_crm, url: "{crm}", auth: {{token: {token}}}}}
+  erp: {{adapter: reference_erp, url: "{erp}", auth: {{token: {token}}}}}
+syncs:
+  accounts:
+    entity: account
+    between: [crm, erp]
+    direction: both
+    every: 5m
+    conflicts: manual
+    settle: 1s
+    match: [tax_id, [name, billing_address.postal_code]]
+    fields: {{number: {{owner: erp}}}}
+  products: {{entity: product, between: [crm, erp], direction: "erp -> crm", every: 5m}}
+{ORDERS}"""
+
+
+def create(client: httpx.Client, name: str, items: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Create records in batches; their ids, in order. Any refusal ends the benchmark."""
+    ids: list[str] = []
+    for start_at in range(0, len(items), BATCH):
+        part = [{"fields": fields} for fields in items[start_at : start_at + BATCH]]
+        ids += [item["record"]["id"] for item in batch(client, name, "create", part)]
+    return ids
+
+
+def batch(client: httpx.Client, name: str, op: str, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One batch call; the result of every item."""
+    answer = client.post(f"/api/{name}/batch/{op}", json={"items": list(items)})
+    answer.raise_for_status()
+    results: list[dict[str, Any]] = answer.json()["items"]
+    refused = next((item for item in results if item["status"] >= 300), None)
+    if refused is not None:
+        raise SystemExit(f"{name}: the system refused an item: {refused['error']}")
+    return results
+
+
+def calls(client: httpx.Client) -> dict[str, int]:
+    """Calls by method and path since the last reset."""
+    answer = client.get("/api/stats")
+    answer.raise_for_status()
+    found: dict[str, int] = answer.json()["calls"]
+    return {name: count for name, count in found.items() if "/api/stats" not in name}
+
+
+def reset(client: httpx.Client) -> None:
+    client.post("/api/stats/reset").raise_for_status()

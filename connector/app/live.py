@@ -1,0 +1,93 @@
+"""Reads records fresh from both systems for a person to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from connector.app.core import App
+from connector.engine.shape import Shape
+from connector.engine.spec import SyncSpec
+from connector.mapping.translate import Decoded
+from connector.merge.rules import Unit
+from connector.model.entities import Entity
+from connector.model.records import Key, Record
+from connector.model.rows import LinkRow
+from connector.model.values import Line, Side, Sides, Value, Values
+
+
+@dataclass(slots=True)
+class Live:
+    """What both systems show of one link right now. records: None where a system does not know the key."""
+
+    link: LinkRow
+    records: dict[Side, Record | None] = field(default_factory=dict)
+    decoded: dict[Side, Decoded] = field(default_factory=dict)
+
+    def label(self, entity: Entity) -> str:
+        """What a person calls the record."""
+        return label(entity, (self.decoded[side].values for side in Side if side in self.decoded))
+
+    def values(self, side: Side, unit: Unit | None, name: str) -> dict[str, str | None]:
+        """The fields of a unit as that side shows them, as text. name: stands in for a unit that is gone."""
+        decoded = self.decoded.get(side)
+        if decoded is None:
+            return {}
+        fields = unit.fields if unit is not None else (name,)
+        return {field_name: shown(decoded.values[field_name]) for field_name in fields if field_name in decoded.values}
+
+    def prints(self, spec: SyncSpec, shape: Shape, unit: str) -> Sides[bytes | None]:
+        """The unit's prints as the engine makes them; None where a side does not show it."""
+        found: dict[Side, bytes | None] = {}
+        for side in Side:
+            decoded = self.decoded.get(side)
+            encoding = shape.encodings(decoded.values).get(unit) if decoded is not None else None
+            found[side] = shape.print(unit, encoding, side, self.link.id) if encoding is not None else None
+        return Sides(found[Side.LEFT], found[Side.RIGHT])
+
+
+def read_links(app: App, name: str, links: Iterable[LinkRow]) -> dict[int, Live]:
+    """Both sides of these links of a sync, in as few calls as the systems allow."""
+    spec, sync = app.spec(name), app.sync_config(name)
+    found = {link.id: Live(link) for link in links}
+    for side in Side:
+        keys = {key: number for number, live in found.items() if (key := live.link.keys[side]) is not None}
+        if not keys:
+            continue
+        adapter = app.adapter(sync.between[side], read_only=True)
+        records = adapter.read(spec.systems[side].object, list(keys))
+        for key, number in keys.items():
+            record = records.get(key)
+            found[number].records[side] = record
+            if record is not None and record.fields is not None:
+                found[number].decoded[side] = spec.systems[side].mapping.decode(record.fields)
+    return found
+
+
+def read_keys(app: App, name: str, side: Side, keys: Sequence[Key]) -> Mapping[Key, Record]:
+    """These records of one side, fresh; unknown keys are left out."""
+    spec, sync = app.spec(name), app.sync_config(name)
+    return app.adapter(sync.between[side], read_only=True).read(spec.systems[side].object, keys) if keys else {}
+
+
+def label(entity: Entity, sides: Iterable[Values]) -> str:
+    """The first side's words for the record; empty when no side has any."""
+    for values in sides:
+        words = [str(values[name]) for name in entity.label if values.get(name)]
+        if words:
+            return " ".join(words)
+    return ""
+
+
+def shown(value: Value) -> str | None:
+    """A canonical value as text; None stays None."""
+    if value is None:
+        return None
+    if isinstance(value, tuple) and value and isinstance(value[0], Line):
+        lines = [line for line in value if isinstance(line, Line)]
+        return "; ".join(_line(line) for line in lines)
+    return "no lines" if value == () else str(value)
+
+
+def _line(line: Line) -> str:
+    return ", ".join(f"{name} {shown(value)}" for name, value in line.values.items() if value is not None)

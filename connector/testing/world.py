@@ -1,0 +1,373 @@
+"""Two memory systems in differing shapes, their mappings, a real store, and runs of the engine over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+from connector.engine.effects import Effects
+from connector.engine.spec import SyncSpec, SystemSpec
+from connector.engine.sync import Options, plan, sync
+from connector.mapping.translate import load_mapping
+from connector.merge.rules import Flow, Unit
+from connector.model.entities import ENTITIES
+from connector.model.plan import PlanLine, Report
+from connector.model.records import Key
+from connector.model.rows import HintRow, LinkRow, LinkState
+from connector.model.values import Side, Sides
+from connector.ports import Capabilities, Store, Vault
+from connector.state.spool import FileSpool
+from connector.state.store import open_store
+from connector.state.vault import KeyVault, new_key
+from connector.testing.driver import CrashDriver, HandClock, Names, When
+from connector.testing.memory import Fields, MemoryObject, MemorySystem
+
+T = TypeVar("T")
+
+CRM_ACCOUNT = """
+entity: account
+object: companies
+external_key: external_id
+fields:
+  name: name
+  tax_id: tax_id
+  phone: phone
+  email: email
+  status: {field: state, values: {active: customer, inactive: former}, unmapped: hold}
+  currency: currency
+  credit_limit: {field: credit_limit, currency: currency}
+  parent: {field: parent_id, ref: account}
+  notes: notes
+  billing_address: {street: street, city: city, postal_code: zip}
+"""
+
+ERP_ACCOUNT = """
+entity: account
+object: customers
+external_key: crm_ref
+filter: "kind != 'internal'"
+fields:
+  name: {field: title, max_length: 60}
+  tax_id: vat_number
+  phone: tel
+  email: mail
+  status: {field: blocked, values: {active: false, inactive: true}}
+  currency: cur
+  credit_limit: {field: limit, currency: cur}
+  parent: {field: group_of, ref: account}
+  notes: remarks
+  billing_address: {street: addr1, city: addr2, postal_code: addr3}
+"""
+
+CRM_PRODUCT = """
+entity: product
+object: products
+external_key: external_id
+fields:
+  sku: sku
+  name: name
+  price: {field: price, currency: currency}
+"""
+
+ERP_PRODUCT = """
+entity: product
+object: items
+external_key: crm_ref
+fields:
+  sku: code
+  name: title
+  price: {field: price, currency: cur}
+"""
+
+CRM_ORDER = """
+entity: order
+object: deals
+external_key: external_id
+fields:
+  name: name
+  account: {field: company_id, ref: account}
+  po_number: po
+  notes: notes
+  currency: currency
+  freight: {field: freight, currency: currency}
+  lines:
+    field: lines
+    id: id
+    external_key: external_id
+    fields:
+      product: {field: product_id, ref: product}
+      description: description
+      quantity: quantity
+      unit_price: {field: unit_price, currency: ^currency}
+"""
+
+ERP_ORDER = """
+entity: order
+object: orders
+external_key: crm_ref
+fields:
+  name: title
+  account: {field: customer, ref: account}
+  po_number: customer_reference
+  notes: remarks
+  currency: cur
+  freight: {field: freight, currency: cur}
+  lines:
+    field: positions
+    id: no
+    fields:
+      product: {field: item, ref: product}
+      description: text
+      quantity: qty
+      unit_price: {field: price, currency: ^cur}
+"""
+
+TEXTS = {
+    "account": (CRM_ACCOUNT, ERP_ACCOUNT),
+    "product": (CRM_PRODUCT, ERP_PRODUCT),
+    "order": (CRM_ORDER, ERP_ORDER),
+}
+MATCH: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "account": (("tax_id",), ("name", "billing_address.postal_code")),
+    "product": (("sku",),),
+    "order": (),
+}
+
+FULL = Capabilities(
+    conditional_write=True,
+    idempotency=86400.0,
+    external_key="unique",
+    created_by=True,
+    feed="exact",
+    versions="counter",
+    deletes="feed",
+    batch_read=50,
+    batch_write=20,
+    page=40,
+    concurrency=2,
+    granularity=0.001,
+)
+
+
+def objects(side: Side, capabilities: Capabilities) -> list[MemoryObject]:
+    """The three objects of one side; they show every field the mappings name."""
+    found = []
+    for entity, prefixes in (("account", "CK"), ("product", "PI"), ("order", "DO")):
+        mapping = load_mapping(Sides(*TEXTS[entity])[side], f"{entity}.yaml")
+        ids = {entry.source: entry.lines.id for entry in mapping.spec.entries if entry.source and entry.lines}
+        lines = {name: line_id for name, line_id in ids.items() if line_id is not None}
+        inner = frozenset(name for fields in mapping.line_fields.values() for name in fields)
+        prefix = prefixes[0 if side is Side.LEFT else 1]
+        found.append(
+            MemoryObject(
+                mapping.object, capabilities, prefix, mapping.system_fields, lines, inner - set(lines.values())
+            )
+        )
+    return found
+
+
+def default_units(entity: str) -> tuple[Unit, ...]:
+    """One unit per field both sides read; the address as one."""
+    left, right = (load_mapping(text, f"{entity}.yaml") for text in TEXTS[entity])
+    both = [name for name in ENTITIES[entity].fields if name in left.readable and name in right.readable]
+    address = tuple(name for name in both if name.startswith("billing_address."))
+    single = [Unit(name, (name,)) for name in both if name not in address]
+    return (*single, Unit("billing_address", address)) if address else tuple(single)
+
+
+def changed(units: Iterable[Unit], **rules: Mapping[str, Any]) -> tuple[Unit, ...]:
+    """The units with some of their rules replaced: `changed(units, phone={"policy": Policy.LEFT})`."""
+    return tuple(replace(unit, **rules.get(unit.name, {})) for unit in units)
+
+
+@dataclass(slots=True)
+class World:
+    """Both systems, the store, and how to run. folder: for spools. store_again opens the same store anew."""
+
+    store: Store
+    vault: Vault
+    folder: Path
+    clock: HandClock = field(default_factory=HandClock)
+    names: Names = field(default_factory=Names)
+    powers: Sides[Capabilities] = field(default_factory=lambda: Sides(FULL, FULL))
+    specs: dict[str, SyncSpec] = field(default_factory=dict)
+    crm: MemorySystem = field(init=False)
+    erp: MemorySystem = field(init=False)
+    driver: CrashDriver = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.crm = MemorySystem("crm", self.clock, objects(Side.LEFT, self.powers.left))
+        self.erp = MemorySystem("erp", self.clock, objects(Side.RIGHT, self.powers.right))
+        for entity in TEXTS:
+            self.specs[entity] = self._spec(entity)
+
+    def _spec(self, entity: str) -> SyncSpec:
+        texts = Sides(*TEXTS[entity])
+        systems = Sides(
+            self._system(Side.LEFT, "crm", texts.left, entity), self._system(Side.RIGHT, "erp", texts.right, entity)
+        )
+        return SyncSpec(
+            entity + "s",
+            ENTITIES[entity],
+            systems,
+            default_units(entity),
+            frozenset(Side),
+            MATCH[entity],
+            deletes="propagate",
+        )
+
+    def _system(self, side: Side, name: str, text: str, entity: str) -> SystemSpec:
+        mapping = load_mapping(text, f"{name}/{entity}.yaml")
+        powers = self.powers[side]
+        principal = "connector" if powers.created_by else None
+        return SystemSpec(name, mapping.object, mapping, powers, principal)
+
+    # --------------------------------------------------------------------------------------------- settings
+
+    def rule(self, entity: str, **rules: Mapping[str, Any]) -> None:
+        """Change units of a sync: `rule("account", phone={"policy": Policy.LEFT})`."""
+        self.specs[entity] = replace(self.specs[entity], units=changed(self.specs[entity].units, **rules))
+
+    def set(self, entity: str, **settings: Any) -> None:
+        """Change settings of a sync: `set("account", deletes="archive")`."""
+        self.specs[entity] = replace(self.specs[entity], **settings)
+
+    def one_way(self, entity: str, flow: Flow) -> None:
+        """Make every unit of a sync travel one way, and create there only."""
+        target = Side.RIGHT if flow is Flow.L2R else Side.LEFT
+        units = tuple(replace(unit, flow=flow) for unit in self.specs[entity].units)
+        self.specs[entity] = replace(self.specs[entity], units=units, creates=frozenset({target}))
+
+    def lose_store(self) -> None:
+        """Go on with an empty store under the same key."""
+        self.store.close()
+        path = self.folder / f"store{self.names()}.db"
+        path.write_bytes(_empty_store())
+        self.store = open_store(f"sqlite:///{path}", self.vault)
+
+    # ------------------------------------------------------------------------------------------------- runs
+
+    def drive(self, generator: Effects[T], crash: int | None = None, when: When = "before") -> T:
+        self.driver = CrashDriver(Sides(self.crm, self.erp), self.store, self.clock, self.names, crash, when)
+        return self.driver.run(generator)
+
+    def sync(self, entity: str = "account", crash: int | None = None, when: When = "before", **options: Any) -> Report:
+        """One run with a new spool; with `crash` it dies there."""
+        spool = FileSpool(self.folder)
+        try:
+            return self.drive(sync(self.specs[entity], self.vault, spool, Options(**options)), crash, when)
+        finally:
+            spool.close()
+
+    def plan(self, entity: str = "account", *, full: bool = False) -> list[PlanLine]:
+        """The lines of a plan."""
+        lines: list[PlanLine] = []
+        spool = FileSpool(self.folder)
+        try:
+            self.drive(plan(self.specs[entity], self.vault, spool, lines.append, full=full))
+        finally:
+            spool.close()
+        return lines
+
+    def settle(self, *entities: str, rounds: int = 8, step: float = 1000.0) -> None:
+        """Let time pass and run until nothing is left to do; fails when it does not come to rest."""
+        wanted = entities or ("account",)
+        for _ in range(rounds):
+            self.clock.advance(step)
+            before = self.crm.state() + self.erp.state()
+            for entity in wanted:
+                self.sync(entity)
+            if before == self.crm.state() + self.erp.state() and not any(map(self._due, wanted)):
+                return
+        raise AssertionError(f"not at rest after {rounds} rounds: {[self.hints(e) for e in wanted]}")
+
+    def _due(self, entity: str) -> bool:
+        open_ = self.look("count_intents", self.specs[entity].kind)
+        return any(open_.values()) or any(h.due <= self.clock.now() + 1000 for h in self.hints(entity))
+
+    # ---------------------------------------------------------------------------------------------- looking
+
+    def look(self, method: str, *args: Any) -> Any:
+        with self.store.look() as tx:
+            return getattr(tx, method)(*args)
+
+    def hints(self, entity: str = "account") -> list[HintRow]:
+        found: list[HintRow] = self.look("hints", self.specs[entity].kind)
+        return found
+
+    def conflicts(self, entity: str = "account") -> list[tuple[str, str]]:
+        """(unit, reason) of every open conflict."""
+        return [(row.unit, row.reason) for row in self.look("conflicts", self.specs[entity].kind)]
+
+    def dead(self, entity: str = "account") -> list[tuple[Side, Key, str]]:
+        return [(row.side, row.key, row.reason) for row in self.look("dead", self.specs[entity].kind)]
+
+    def links(self, entity: str = "account", *states: LinkState) -> list[LinkRow]:
+        rows: list[LinkRow] = self.look("page_links", self.specs[entity].kind, 0, 100_000, states or list(LinkState))
+        return rows
+
+    def pairs(self, entity: str = "account") -> dict[Key, Key]:
+        """Left key -> right key of live links."""
+        return {str(row.keys.left): str(row.keys.right) for row in self.links(entity, LinkState.LINKED)}
+
+    def choose(self, entity: str, unit: str, side: Side) -> None:
+        """A person settles the only open conflict of that unit, and the record is looked at again."""
+        spec = self.specs[entity]
+        with self.store.begin() as tx:
+            (row,) = [row for row in tx.conflicts(spec.kind) if row.unit == unit]
+            assert tx.choose(row.link, unit, side)
+            link = tx.links_by_id([row.link])[row.link]
+            hints = [
+                HintRow(spec.kind, s, str(link.keys[s]), None, "chosen", self.clock.now())
+                for s in Side
+                if link.keys[s] is not None
+            ]
+            tx.put_hints(hints)
+
+
+def account(name: str, **fields: Any) -> Fields:
+    """A company as the left system shows it."""
+    shown: Fields = {"name": name, "currency": "EUR", "state": "customer", **fields}
+    return shown
+
+
+def customer(name: str, **fields: Any) -> Fields:
+    """A customer as the right system shows it."""
+    shown: Fields = {"title": name, "cur": "EUR", "blocked": False, **fields}
+    return shown
+
+
+def line(product: Key | None, quantity: str, price: str, **fields: Any) -> Fields:
+    """A line of a deal."""
+    shown: Fields = {"product_id": product, "quantity": quantity, "unit_price": price, "description": None, **fields}
+    return shown
+
+
+def total(lines: Iterable[Mapping[str, Any]], quantity: str, price: str) -> Decimal:
+    """Sum of quantity times price, exactly."""
+    return sum((Decimal(str(row[quantity])) * Decimal(str(row[price])) for row in lines), Decimal(0))
+
+
+_KEY = new_key()
+
+
+@lru_cache(maxsize=1)
+def _empty_store() -> bytes:
+    """A migrated store without rows, as a file's content: made once per process."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "store.db"
+        open_store(f"sqlite:///{path}", KeyVault(_KEY)).close()
+        return path.read_bytes()
+
+
+def make_world(folder: Path, left: Capabilities = FULL, right: Capabilities = FULL) -> World:
+    """A world with an empty store in this folder. Close its store when done."""
+    path = folder / "store.db"
+    path.write_bytes(_empty_store())
+    vault = KeyVault(_KEY)
+    return World(open_store(f"sqlite:///{path}", vault), vault, folder, powers=Sides(left, right))
