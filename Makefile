@@ -5,7 +5,9 @@ PYTHON ?= python3
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+QUIET := --disable-pip-version-check --no-input --quiet
+PIP := $(BIN)/python -m pip $(QUIET)
+PINS := build/pins
 PINNED := --constraint constraints.txt --build-constraint constraints.txt
 # Debian packages that have to be there before pip can work. Installed only where they are missing.
 SYSTEM_PACKAGES := python3-venv
@@ -49,16 +51,16 @@ bench: $(VENV)/.dev ## run the benchmarks (minutes), or one: make bench BENCH=be
 BENCH ?= $(shell grep -l __main__ benchmarks/*.py)
 
 pins: ## take the newest allowed versions into constraints.txt
-	@rm -rf $(VENV)-pins
-	@$(PYTHON) -m venv $(VENV)-pins
-	@$(PIP:$(VENV)/%=$(VENV)-pins/%) install --upgrade pip
-	@$(PIP:$(VENV)/%=$(VENV)-pins/%) install --editable . --group dev hatchling editables
-	@$(VENV)-pins/bin/python -m pip freeze --all --exclude-editable --exclude setuptools > constraints.txt
-	@rm -rf $(VENV)-pins
+	@rm -rf $(PINS)
+	@$(PYTHON) -m venv $(PINS)
+	@$(PINS)/bin/python -m pip $(QUIET) install --upgrade pip
+	@$(PINS)/bin/python -m pip $(QUIET) install --editable . --group dev hatchling editables
+	@$(PINS)/bin/python -m pip freeze --all --exclude-editable --exclude setuptools > constraints.txt
+	@rm -rf $(PINS)
 	@echo "constraints.txt holds $$(wc -l < constraints.txt) pins. Run make test."
 
 clean: ## remove everything that the tasks made
-	@rm -rf $(VENV) $(VENV)-pins build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ------------------------------------------------------------------------------------------------ set-up

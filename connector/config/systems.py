@@ -185,3 +185,8 @@ def _secret(model: type[BaseModel], loc: Sequence[int | str]) -> bool:
 
 def _is_secret(annotation: Any) -> bool:
     return annotation is SecretStr or any(_is_secret(inner) for inner in get_args(annotation))
+
+
+def is_name(text: str) -> bool:
+    """Whether a system or a sync may be called this."""
+    return _NAME.fullmatch(text) is not None and text not in _WORDS

@@ -29,7 +29,7 @@ from connector.errors import (
 from connector.merge.records import Step
 from connector.model.records import Key, Op, Outcome, Record, WriteResult
 from connector.model.rows import DeadRow, HintRow, IntentState, LinkRow, LinkState
-from connector.model.values import Side
+from connector.model.values import SIDES, Side
 from connector.ports import Tx
 
 ID_BLOCK = 1000
@@ -88,7 +88,7 @@ def _draft(drafter: Drafter, plan: ItemPlan, survivors: Mapping[tuple[Side, Key]
     item = plan.item
     if item.link is not None and item.link.id in drafter.work.open_links:
         return Thread(item, item.link, plan.base, "held")
-    for side in Side:
+    for side in SIDES:
         key = item.keys[side]
         if key is not None and drafter.work.hinted:
             drafter.draft.handled.append((side, key))
@@ -123,7 +123,7 @@ def _not_created(drafter: Drafter, plan: ItemPlan, source: Side) -> Thread:
 
 def _survivors(work: Work, plans: Sequence[ItemPlan]) -> Effects[dict[tuple[Side, Key], LinkRow]]:
     found: dict[tuple[Side, Key], LinkRow] = {}
-    for side in Side:
+    for side in SIDES:
         keys = [r.merged_into for plan in plans if (r := plan.item.records[side]) is not None and r.merged_into]
         if keys:
             links: dict[Key, LinkRow] = yield from look(
@@ -140,11 +140,11 @@ def _first_commit(tx: Tx, work: Work, draft: Draft) -> None:
     if draft.candidates:
         tx.put_candidates(draft.candidates)
     if work.reviewing:
-        for side in Side:
+        for side in SIDES:
             tx.drop_candidates(kind, side, [key for row in draft.inserts if (key := row.keys[side]) is not None])
     if draft.updates:
         tx.update_links(draft.updates)
-    for side in Side:
+    for side in SIDES:
         again = {hint.key for hint in draft.hints if hint.side is side}
         handled = [key for s, key in draft.handled if s is side and key not in again]
         if handled:
@@ -174,7 +174,7 @@ def _second_commit(work: Work, draft: Draft) -> Effects[frozenset[str]]:
     """Where writes are unconditional: read again right before, give up what moved, mark the rest as sent."""
     given_up: set[str] = set()
     ready: list[str] = []
-    for side in Side:
+    for side in SIDES:
         capabilities = work.spec.systems[side].capabilities
         loose = [p for p in draft.pending if p.side is side and p.op is not Op.CREATE]
         if capabilities.conditional_write or not loose:
@@ -194,7 +194,7 @@ def _second_commit(work: Work, draft: Draft) -> Effects[frozenset[str]]:
 def _send(work: Work, pending: Sequence[Pending]) -> Effects[dict[str, Outcome]]:
     """Make the calls: one Op per call, at most batch_write writes each, both sides side by side."""
     calls: list[tuple[list[Pending], Call]] = []
-    for side in Side:
+    for side in SIDES:
         system = work.spec.systems[side]
         size = system.capabilities.batch_write
         for op in Op:
@@ -289,7 +289,7 @@ def _applied(work: Work, pending: Pending, outcome: Outcome, last: _Last, at: fl
     thread.link, decoded, shown = settle(work, thread.link, thread.base, settlement, side, record, own=True)
     last.updates[thread.link.id] = thread.link
     if pending.op is Op.CREATE:
-        last.released.extend(f"{kind}/{s}/{thread.link.keys[s]}" for s in Side)
+        last.released.extend(f"{kind}/{s}/{thread.link.keys[s]}" for s in SIDES)
     item = thread.item
     item.records = item.records.with_(side, record)
     item.keys = item.keys.with_(side, record.key)
@@ -352,7 +352,7 @@ def _last_commit(tx: Tx, work: Work, last: _Last) -> None:
         tx.drop_intents(last.done)
     if last.closed:
         tx.drop_conflicts(last.closed)
-    for side in Side:
+    for side in SIDES:
         ended = [key for s, key in last.tombstones if s is side]
         if ended:
             tx.add_tombstones(kind, side, ended, work.started)

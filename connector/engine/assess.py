@@ -21,7 +21,7 @@ from connector.merge.rules import Unit
 from connector.model.canonical import load
 from connector.model.records import Key, Record
 from connector.model.rows import ConflictRow, LinkRow, LinkState
-from connector.model.values import Line, Ref, Side, Sides, Value
+from connector.model.values import SIDES, Line, Ref, Side, Sides, Value
 from connector.ports import Tx
 
 Partners = Mapping[tuple[str, Side, Key], Key | None]
@@ -93,7 +93,7 @@ class ItemPlan:
         """Sides that get a write."""
         if self.create is not None:
             return [self.create]
-        return [side for side in Side if any(side in plan.values for plan in self.units)]
+        return [side for side in SIDES if any(side in plan.values for plan in self.units)]
 
 
 def assess(work: Work, items: Sequence[Item]) -> Effects[list[ItemPlan]]:
@@ -121,7 +121,7 @@ def decode_items(work: Work, items: Sequence[Item]) -> dict[tuple[str, Side], se
 
 
 def _decode(work: Work, item: Item, refs: dict[tuple[str, Side], set[Key]]) -> None:
-    for side in Side:
+    for side in SIDES:
         record = item.records[side]
         if record is None or record.fields is None:
             continue
@@ -261,10 +261,10 @@ class Assessor:
         return plan
 
     def _present(self, unit: Unit) -> bool:
-        return all(unit.name in self.item.encodings[side] for side in Side)
+        return all(unit.name in self.item.encodings[side] for side in SIDES)
 
     def _held(self, unit: Unit) -> str | None:
-        for side in Side:
+        for side in SIDES:
             for name in unit.fields:
                 reason = self.item.decoded[side].held.get(name)
                 if reason is not None:
@@ -310,7 +310,7 @@ class Assessor:
         unlinked: set[Side] = set()
         reason, waits = "", None
         agree = False
-        for target in Side:
+        for target in SIDES:
             try:
                 moved = {name: self.carry(target.other, name, v) for name, v in values[target.other].items()}
                 carried[target] = moved
@@ -343,7 +343,7 @@ class Assessor:
         if moved == shown:
             return True
         mapping = self.spec.systems[target].mapping
-        context = self.item.decoded[target].values
+        context = self._beside(target)
         return (
             all(
                 name in mapping.writable and mapping.image(name, value, context) == shown.get(name)
@@ -351,6 +351,15 @@ class Assessor:
             )
             and moved.keys() == shown.keys()
         )
+
+    def _beside(self, target: Side) -> dict[str, Value]:
+        """The target's values, but those that others cannot be expressed without (a currency) as the source has them.
+
+        They change together: an amount in a new currency is judged beside that currency.
+        """
+        mapping, source = self.spec.systems[target].mapping, self.item.decoded[target.other].values
+        needed = {other for others in mapping.together.values() for other in others}
+        return {**self.item.decoded[target].values, **{name: source[name] for name in needed if name in source}}
 
     def carry(self, source: Side, name: str, value: Value) -> Value:
         """A value in the other side's terms: references re-pointed. Raises UnlinkedError."""
@@ -395,7 +404,7 @@ class Assessor:
             return {}
         name = unit.fields[0]
         old, _ = load(self.work.vault.open(base.sealed[unit.name], b"base"))
-        left, right = (self.item.decoded[side].values[name] for side in Side)
+        left, right = (self.item.decoded[side].values[name] for side in SIDES)
         try:
             result = FUNCTIONS[unit.function](old, left, right)
         except ValueError:
@@ -432,7 +441,7 @@ class Assessor:
         except UnlinkedError as error:
             return UnitPlan(unit, Decision(Verb.DEFER, 17), waits=error.waits)
         plan = UnitPlan(unit, merged.decision, lines=merged)
-        for side in Side:
+        for side in SIDES:
             writes = merged.writes[side]
             if writes is not None:
                 plan.values[side] = {"lines": tuple(write.line for write in writes)}
@@ -472,7 +481,7 @@ class Assessor:
 
     def _line_image(self, target: Side, name: str, moved: Value) -> Value:
         mapping = self.spec.systems[target].mapping
-        context = self.item.decoded[target].values
+        context = self._beside(target)
         return mapping.image_line(Line(None, None, {name: moved}), context).values.get(name, moved)
 
 

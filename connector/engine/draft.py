@@ -30,7 +30,7 @@ from connector.model.rows import (
     LinkRow,
     LinkState,
 )
-from connector.model.values import Line, Side, Sides, Value, maybe, only
+from connector.model.values import SIDES, Line, Side, Sides, Value, maybe, only
 
 RETRY = 60.0
 WAITS = 6 * 3600.0
@@ -276,7 +276,7 @@ class Drafter:
             thread.base.lines = plan.lines.base
         if plan.unit.sealed and len(plan.unit.fields) == 1:
             field_name = plan.unit.fields[0]
-            pair = tuple(thread.item.decoded[side].values[field_name] for side in Side)
+            pair = tuple(thread.item.decoded[side].values[field_name] for side in SIDES)
             thread.base.sealed[name] = self.work.vault.seal(dump((pair[0], pair[1])), b"base")
 
     def _lose(self, thread: Thread, plan: UnitPlan) -> None:
@@ -302,12 +302,15 @@ class Drafter:
             if side in unit.values:
                 values.update(unit.values[side])
                 units.append(unit)
+        mapping = self.spec.systems[side].mapping
+        whole = self._with_companions(item, side, values)
         try:
-            fields = self.spec.systems[side].mapping.encode(self._with_companions(item, side, values), create=False)
+            fields = mapping.encode(whole, create=False)
         except NoImageError as error:
             thread.result = "held"
-            name = field_of(error, values)
-            unit_name = next((u.unit.name for u in units if name in u.unit.fields), units[0].unit.name)
+            name = field_of(error, whole)
+            causes = {name} if name in values else mapping.together.get(name or "", frozenset())
+            unit_name = next((u.unit.name for u in units if causes.intersection(u.unit.fields)), units[0].unit.name)
             self.conflict(thread.link.id, unit_name, "held", Sides(None, None), str(error))
             plan.units = [u for u in plan.units if u.unit.name != unit_name]
             return bool(plan.units) and self._write_side(thread, plan, side, alone=alone) if len(units) > 1 else False
@@ -339,11 +342,15 @@ class Drafter:
         return True
 
     def _with_companions(self, item: Item, side: Side, values: Mapping[str, Value]) -> dict[str, Value]:
-        """The values to write with those they cannot be expressed without (an amount's currency), as the target has."""
+        """The values to write with those that belong to them, as the target has them.
+
+        These are what a value cannot be expressed without (an amount's currency), and what would mean something else
+        beside the new value (the amounts of a currency): such a one has no image there, and the write is held.
+        """
         mapping, shown = self.spec.systems[side].mapping, item.decoded[side].values
+        changed = {name for name, value in values.items() if value != shown.get(name)}
         needed = {other for name in values for other in mapping.together.get(name, ())}
-        if "lines" in values:
-            needed |= mapping.line_together()
+        needed |= {name for name, others in mapping.together.items() if changed & others}
         return {**{name: shown[name] for name in needed if name in shown}, **values}
 
     def _before(self, item: Item, side: Side, units: tuple[str, ...]) -> bytes:

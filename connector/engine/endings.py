@@ -12,7 +12,7 @@ from connector.engine.work import MISSING
 from connector.merge.records import Step
 from connector.model.records import Key, Op
 from connector.model.rows import ConflictRow, LinkRow, LinkState
-from connector.model.values import Side, Sides, maybe
+from connector.model.values import SIDES, Side, Sides, maybe
 
 DELETE = "delete"
 RESTORED = "restored"
@@ -95,7 +95,7 @@ def close(drafter: Drafter, thread: Thread, *, both: bool = False, ended: Side |
     """End a link. The keys that ended are tombstones for ever; a side that lives on keeps its print."""
     link = thread.link
     prints = link.prints
-    for side in Side:
+    for side in SIDES:
         key = link.keys[side]
         if (both or side is ended) and key is not None:
             drafter.draft.tombstones.append((side, key))
@@ -136,7 +136,7 @@ def _held_or_decided(drafter: Drafter, thread: Thread, reason: str) -> None:
 def _merged(drafter: Drafter, thread: Thread, survivors: Mapping[tuple[Side, Key], LinkRow]) -> None:
     """The record was merged into another: the link ends, both ids lead to the survivor, the image is left alone."""
     item, link = thread.item, thread.link
-    for side in Side:
+    for side in SIDES:
         record = item.records[side]
         if record is None or record.merged_into is None:
             continue
@@ -146,7 +146,7 @@ def _merged(drafter: Drafter, thread: Thread, survivors: Mapping[tuple[Side, Key
             return
         thread.link = replace(link, state=LinkState.CLOSED, keys=Sides(None, None), prints=Sides(None, None))
         drafter.draft.updates.append(thread.link)
-        for alias_side in Side:
+        for alias_side in SIDES:
             key = link.keys[alias_side]
             if key is not None:
                 drafter.draft.aliases.append((alias_side, key, survivor.id))
@@ -158,7 +158,7 @@ def _merged(drafter: Drafter, thread: Thread, survivors: Mapping[tuple[Side, Key
 def _confirm(drafter: Drafter, thread: Thread, step: Step | None) -> None:
     """Not listed or not found once is no proof, and an old read tells nothing: look again after the settle time."""
     item = thread.item
-    for side in Side:
+    for side in SIDES:
         key = item.keys[side]
         if key is not None and (item.records[side] is None or step is Step.WAIT):
             reason = MISSING if item.records[side] is None else "an old version was read"

@@ -10,7 +10,7 @@ from connector.engine.effects import Effects, commit, look
 from connector.engine.work import Work, links_of
 from connector.model.records import Key, Record
 from connector.model.rows import CandidateRow, LinkRow, LinkState
-from connector.model.values import Side, Sides, only
+from connector.model.values import SIDES, Side, Sides, only
 from connector.ports import Found, Tx
 
 Handler = Callable[[list[Item]], Effects[None]]
@@ -35,7 +35,7 @@ def each_batch(work: Work, size: int, handle: Handler, *, dry: bool) -> Effects[
         if not dry:
             yield from take_ids(work, len(pairs))
         yield from handle([_pair_item(work, left, right, dry=dry) for left, right in pairs])
-    for side in Side:
+    for side in SIDES:
         after = 0
         while True:
             singles = work.spool.singles(side, after, size)
@@ -76,13 +76,13 @@ def match(work: Work) -> Effects[None]:
     _, lone = work.spool.counts()
     if lone.left and lone.right:
         work.spool.match_partners()
-        for side in Side if work.spec.match else ():
+        for side in SIDES if work.spec.match else ():
             _print_singles(work, side)
         for rule in range(len(work.spec.match)):
             work.spool.match(rule)
     if not (lone.left or lone.right) or work.first:
         return
-    for side in Side:
+    for side in SIDES:
         waiting: list[CandidateRow] = yield from look(_candidates(work.spec.kind, side.other))
         if not waiting or not work.spec.match:
             continue
@@ -115,7 +115,7 @@ def project(work: Work, *, dry: bool) -> Effects[None]:
     parent = work.spec.entity.projects
     if parent is None:
         return
-    for side in Side:
+    for side in SIDES:
         if not any(unit.flow.allows(side.other) for unit in work.spec.units):
             continue
         after = 0

@@ -10,7 +10,7 @@ from connector.engine.work import MISSING, Work, links_of
 from connector.errors import NotFoundError
 from connector.model.records import Key, Page, Record
 from connector.model.rows import DeadRow, HintRow, LinkRow, LinkState
-from connector.model.values import Side, Sides
+from connector.model.values import SIDES, Side, Sides
 from connector.ports import Tx
 
 BATCH = 200
@@ -26,11 +26,11 @@ def read_feeds(work: Work, *, full: bool = False) -> Effects[None]:
     """
     kind = work.spec.kind
     cursors: dict[Side, str | None] = {}
-    for side in Side:
+    for side in SIDES:
         cursors[side] = yield from look(_cursor_of(kind, side))
     work.first = all(cursor is None for cursor in cursors.values())
     yield from _pages(work, "changes", cursors)
-    for side in Side:
+    for side in SIDES:
         work.chains[side].cursor = cursors[side]
     if full and not work.first:
         yield from _pages(work, "scan", {Side.LEFT: None, Side.RIGHT: None})
@@ -43,7 +43,7 @@ def _cursor_of(kind: str, side: Side) -> Callable[[Tx], str | None]:
 
 def _pages(work: Work, method: str, cursors: dict[Side, str | None]) -> Effects[None]:
     """Page through one feed of both sides; `cursors` ends at the places reached."""
-    open_sides = list(Side)
+    open_sides = list(SIDES)
     done = 0
     while open_sides:
         calls = [Call(side, method, (work.spec.systems[side].object, cursors[side])) for side in open_sides]
@@ -192,7 +192,7 @@ def read_hints(work: Work, at: float) -> Effects[int]:
         total += len(hints)
         work.hinted = True
         after = (hints[-1].side.value, hints[-1].key)
-        for side in Side:
+        for side in SIDES:
             keys = [hint.key for hint in hints if hint.side is side]
             missed = {(side, h.key): h.first for h in hints if h.side is side and h.reason == MISSING}
             if missed and not work.alive[side]:
@@ -241,7 +241,7 @@ def gather(work: Work) -> Effects[None]:
             key = links[link].keys[side.other]
             if key is not None:
                 wanted[side.other][key] = link
-        sides = [side for side in Side if wanted[side]]
+        sides = [side for side in SIDES if wanted[side]]
         answers = yield [Call(s, "read", (work.spec.systems[s].object, list(wanted[s]))) for s in sides]
         for side, found in zip(sides, answers, strict=True):
             if isinstance(found, Exception):
@@ -259,7 +259,7 @@ def _find_unlisted(work: Work) -> Effects[None]:
         if not rows:
             return
         after = rows[-1].id
-        for side in Side:
+        for side in SIDES:
             missing = work.spool.unlisted(side, [row.id for row in rows])
             keys = [str(row.keys[side]) for row in rows if row.id in missing]
             if keys:

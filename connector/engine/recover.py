@@ -26,7 +26,7 @@ from connector.errors import ConnectorError, DeniedError, StaleError, TransientE
 from connector.merge.base import unpack
 from connector.model.records import Key, Op, Outcome, Record, Write, WriteResult
 from connector.model.rows import DeadRow, HintRow, IntentRow, IntentState, JournalRow, LinkRow, LinkState
-from connector.model.values import Side, Values
+from connector.model.values import SIDES, Side, Values
 from connector.ports import Tx
 
 PAGE = 500
@@ -94,7 +94,7 @@ def _page(work: Work, rows: Sequence[IntentRow], found: _Found, at: float) -> Ef
     for row in rows:
         if row.state is IntentState.PLANNED:
             _drop(work, row, found, at, "planned, never sent")
-    for side in Side:
+    for side in SIDES:
         mine = [row for row in rows if row.side is side and row.state is not IntentState.PLANNED]
         creates = [row for row in mine if row.op == Op.CREATE]
         updates = [row for row in mine if row.op == Op.UPDATE]
@@ -336,7 +336,7 @@ def _settle(work: Work, row: IntentRow, record: Record, found: _Found, at: float
     found.updates[link.id] = new
     found.closed.extend((link.id, unit) for unit in settlement.closes)
     if row.op == Op.CREATE:
-        found.released.extend(f"{work.spec.kind}/{side}/{new.keys[side]}" for side in Side)
+        found.released.extend(f"{work.spec.kind}/{side}/{new.keys[side]}" for side in SIDES)
     if row.token not in found.done:
         _drop(work, row, found, at, "settled after an unknown outcome")
     found.journal.append(
@@ -368,7 +368,7 @@ def _close(work: Work, row: IntentRow, found: _Found) -> None:
     link = found.links[row.link]
     settlement: Settlement = thaw(row.context)
     both = row.op == Op.DELETE
-    ended = list(Side) if both else [row.side.other]
+    ended = list(SIDES) if both else [row.side.other]
     prints = link.prints
     for side in ended:
         prints = prints.with_(side, None)
@@ -386,7 +386,7 @@ def _store(tx: Tx, work: Work, found: _Found) -> None:
         tx.drop_intents(found.done)
     if found.closed:
         tx.drop_conflicts(found.closed)
-    for side in Side:
+    for side in SIDES:
         ended = [key for s, key in found.tombstones if s is side]
         if ended:
             tx.add_tombstones(kind, side, ended, work.started)

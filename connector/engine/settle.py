@@ -83,9 +83,10 @@ def settle(
     own: bool,
     sent: Mapping[str, Value] | None = None,
 ) -> tuple[LinkRow, Decoded, dict[str, bytes]]:
-    """The link after the write, and what the record shows, decoded and encoded. own: the record shown is certainly the result of our write.
+    """The link after the write, and what the record shows, decoded and encoded.
 
-    Otherwise only units that show what was sent take a new base; the others are left for the next plan to see.
+    own: the record shown is certainly the result of our write. Otherwise only units that show what was sent take a new
+    base; the others are left for the next plan to see.
     """
     decoded = work.decode(target, record)
     shown = work.shape.encodings(decoded.values)

@@ -8,8 +8,8 @@ from hashlib import blake2b
 
 from connector.engine.spec import SyncSpec
 from connector.merge.rules import Unit
-from connector.model.canonical import encode
-from connector.model.values import Line, Ref, Side, Value, Values
+from connector.model.canonical import NULL, encode
+from connector.model.values import SIDES, Line, Ref, Side, Value, Values
 from connector.ports import Vault
 
 ABSENT = b"\x01"
@@ -32,6 +32,12 @@ class Shape:
         self._print = vault.print
         self.units: tuple[str, ...] = tuple(unit.name for unit in spec.units)
         self.by_name: dict[str, Unit] = {unit.name: unit for unit in spec.units}
+        self._fields = tuple(
+            (unit.name, None if unit.fields == (unit.name,) else unit.fields)
+            for unit in spec.units
+            if not unit.is_lines
+        )
+        self._persons = {side: {unit.name: person(unit.name, side) for unit in spec.units} for side in SIDES}
         lines = spec.entity.fields.get("lines")
         both = spec.systems.map(lambda system: system.mapping)
         self.line_fields: tuple[str, ...] = (
@@ -43,6 +49,9 @@ class Shape:
             if lines is not None and "lines" in self.by_name
             else ()
         )
+        self._line_persons = {
+            side: tuple((name, person("lines." + name, side)) for name in self.line_fields) for side in SIDES
+        }
         self.line_refs = tuple(name for name in self.line_fields if lines and lines.lines[name].ref)
         self.refs: tuple[str, ...] = tuple(
             field for unit in spec.units for field in unit.fields if spec.entity.fields[field].ref
@@ -51,20 +60,24 @@ class Shape:
     def encodings(self, values: Values) -> dict[str, bytes]:
         """Unit -> encoding. A unit none of whose fields is present is left out."""
         found: dict[str, bytes] = {}
-        for unit in self.spec.units:
-            fields = unit.fields
-            if unit.is_lines:
-                lines = values.get("lines")
-                if isinstance(lines, tuple):
-                    found["lines"] = self._lines(lines)
-            elif len(fields) == 1:
-                name = fields[0]
+        for name, fields in self._fields:
+            if fields is None:
                 if name in values:
-                    found[name] = encode(values[name])
-            else:
-                parts = [encode(values[name]) if name in values else ABSENT for name in fields]
-                if any(part is not ABSENT for part in parts):
-                    found[unit.name] = SEPARATOR.join(parts)
+                    value = values[name]
+                    # The two commonest types first: most fields are texts or empty.
+                    if value is None:
+                        found[name] = NULL
+                    elif type(value) is str:
+                        found[name] = b"s" + value.encode()
+                    else:
+                        found[name] = encode(value)
+            elif any(field in values for field in fields):
+                parts = [encode(values[field]) if field in values else ABSENT for field in fields]
+                found[name] = SEPARATOR.join(parts)
+        if self.line_fields:
+            lines = values.get("lines")
+            if isinstance(lines, tuple):
+                found["lines"] = self._lines(lines)
         return found
 
     def _lines(self, lines: Iterable[Line]) -> bytes:
@@ -72,24 +85,24 @@ class Shape:
         for line in lines:
             parts.append(f"{line.key}|".encode())
             values = line.values
-            parts.extend(encode(values[name]) if name in values else ABSENT for name in self.line_fields)
+            parts += [encode(values[name]) if name in values else ABSENT for name in self.line_fields]
         return SEPARATOR.join(parts)
 
     def whole(self, encodings: Encodings, side: Side, link: int) -> bytes:
         """One print of the whole record as that side shows it."""
-        parts = [encodings.get(name, ABSENT) for name in self.units]
-        return self._print(b"\x1e".join(parts), link, person("record", side))
+        get = encodings.get
+        return self._print(b"\x1e".join([get(name, ABSENT) for name in self.units]), link, person("record", side))
 
     def print(self, unit: str, encoding: bytes, side: Side, link: int) -> bytes:
-        return self._print(encoding, link, person(unit, side))
+        return self._print(encoding, link, self._persons[side][unit])
 
     def line_prints(self, line: Line, side: Side, link: int) -> dict[str, bytes]:
         """Prints of one line's fields; the line's key is part of them."""
         key = f"{line.key}|".encode()
-        values = line.values
+        values, mark = line.values, self._print
         return {
-            name: self._print(key + encode(values[name]), link, person("lines." + name, side))
-            for name in self.line_fields
+            name: mark(key + encode(values[name]), link, who)
+            for name, who in self._line_persons[side]
             if name in values
         }
 

@@ -24,7 +24,7 @@ from connector.merge.guards import Stop, Totals, check_guards
 from connector.model.plan import PlanLine, Report, Summary
 from connector.model.records import Key
 from connector.model.rows import LinkState, RunRow
-from connector.model.values import Side, Sides
+from connector.model.values import SIDES, Side, Sides
 from connector.ports import Spool, Tx, Vault
 
 BATCH = 200
@@ -139,7 +139,7 @@ def _complete(work: Work) -> Effects[None]:
 
 
 def _read_only(work: Work, only: Wanted) -> Effects[None]:
-    for side in Side:
+    for side in SIDES:
         keys = [str(pair[0 if side is Side.LEFT else 1]) for pair in only if pair[0 if side is Side.LEFT else 1]]
         for start in range(0, len(keys), BATCH):
             yield from read_keys(work, side, keys[start : start + BATCH])
@@ -154,12 +154,12 @@ def _linked(work: Work) -> Effects[int]:
 def _bounds(work: Work) -> Summary:
     """The most this run could write, without deciding on anything yet."""
     links, lone = work.spool.counts()
-    targets = [side for side in Side if any(unit.flow.allows(side) for unit in work.spec.units)]
+    targets = [side for side in SIDES if any(unit.flow.allows(side) for unit in work.spec.units)]
     return Summary(
         work.spec.name,
-        creates=Sides(*(lone[side.other] if side in work.spec.creates else 0 for side in Side)),
-        updates=Sides(*(links if side in targets else 0 for side in Side)),
-        deletes=Sides(*(work.vanished[side.other] if side in targets else 0 for side in Side)),
+        creates=Sides(*(lone[side.other] if side in work.spec.creates else 0 for side in SIDES)),
+        updates=Sides(*(links if side in targets else 0 for side in SIDES)),
+        deletes=Sides(*(work.vanished[side.other] if side in targets else 0 for side in SIDES)),
     )
 
 
@@ -240,7 +240,7 @@ def _finish(work: Work, state: _State, *, move: bool) -> Effects[Report]:
 
 def _last(tx: Tx, work: Work, row: RunRow, *, move: bool) -> None:
     if move:
-        for side in Side:
+        for side in SIDES:
             tx.set_cursor(work.spec.kind, side, work.chains[side].cursor)
     tx.put_run(row)
 

@@ -16,7 +16,7 @@ from connector.errors import NoImageError
 from connector.model.entities import FieldType
 from connector.model.records import Key, Page, Record
 from connector.model.rows import LinkRow, LinkState
-from connector.model.values import Line, Money, Side, Sides, Value, Values, maybe, only
+from connector.model.values import SIDES, Line, Money, Side, Sides, Value, Values, maybe, only
 from connector.ports import Spool, Tx, Vault
 
 BATCH = 400
@@ -62,7 +62,7 @@ def verify(spec: SyncSpec, vault: Vault, spool: Spool, sink: Sink) -> Effects[Ve
     work = Work(spec, Shape(spec, vault), vault, spool, "verify", 0.0, dry=True)
     spool.clear()
     report = VerifyReport(spec.name, spec.entity.name)
-    for side in Side:
+    for side in SIDES:
         yield from _scan(work, side, report)
     checker = _Checker(work, report, sink)
     after = 0
@@ -78,7 +78,7 @@ def verify(spec: SyncSpec, vault: Vault, spool: Spool, sink: Sink) -> Effects[Ve
         frozen = {(row.link, row.unit) for row in conflicts}
         for item in items:
             checker.check(item, partners, frozen)
-    for side in Side:
+    for side in SIDES:
         _unlinked(work, side, report, sink)
     yield from _absent(work, report, sink)
     checker.compare_sums()
@@ -157,7 +157,7 @@ def _absent(work: Work, report: VerifyReport, sink: Sink) -> Effects[None]:
         if not rows:
             return
         after = rows[-1].id
-        for side in Side:
+        for side in SIDES:
             missing = work.spool.unlisted(side, [row.id for row in rows])
             for row in rows:
                 if row.id in missing:
@@ -193,7 +193,7 @@ class _Checker:
             self._field(assessor, item, name, waits=(item.link.id, unit) in frozen or (item.link.id, "*") in frozen)
 
     def _field(self, assessor: Assessor, item: Item, name: str, *, waits: bool) -> None:
-        left, right = (item.decoded[side] for side in Side)
+        left, right = (item.decoded[side] for side in SIDES)
         counts = self.report.fields.setdefault(name, [0, 0])
         held = left.held.get(name) or right.held.get(name)
         if held is None:
@@ -241,7 +241,7 @@ class _Checker:
 
     def compare_sums(self) -> None:
         """Both sides' sums must be equal to the cent for every figure both show."""
-        left, right = (self.report.sums[side] for side in Side)
+        left, right = (self.report.sums[side] for side in SIDES)
         both = {name for name, _ in left} & {name for name, _ in right} & set(self.names)
         for figure in sorted(set(left) | set(right)):
             if figure[0] in both and left.get(figure, Decimal(0)) != right.get(figure, Decimal(0)):
@@ -297,7 +297,7 @@ def balance_problems(reports: Sequence[VerifyReport]) -> list[str]:
     if not {"invoice", "payment", "balance"} <= by_entity.keys():
         return []
     problems = []
-    for side in Side:
+    for side in SIDES:
         invoices, payments, balances = (
             {currency: amount for (name, currency), amount in by_entity[entity].sums[side].items() if name == figure}
             for entity, figure in (("invoice", "total"), ("payment", "amount"), ("balance", "open"))

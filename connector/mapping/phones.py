@@ -20,7 +20,7 @@ def _region(raw: Any) -> str | None:
     return alpha2(raw) if isinstance(raw, str) and raw.strip() else None
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=4096)
 def normal(text: str, region: str | None) -> str:
     """E.164, with `;ext=N` for an extension; the text itself when it is no possible number.
 
@@ -29,7 +29,12 @@ def normal(text: str, region: str | None) -> str:
     """
     found = _e164(text, region)
     # Rules of some countries drop zeros again and again; what is no fixed point is not understood.
-    return text if found is None or _e164(found, None) != found else found
+    return text if found is None or not _stable(found) else found
+
+
+@lru_cache(maxsize=4096)
+def _stable(found: str) -> bool:
+    return _e164(found, None) == found
 
 
 def _e164(text: str, region: str | None) -> str | None:
@@ -48,7 +53,7 @@ def _e164(text: str, region: str | None) -> str | None:
     return f"{plain};ext={number.extension}" if number.extension else plain
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=4096)
 def written(canonical: str, form: str, region: str | None) -> str:
     """The number as a system wants it; always one that reads back as the same number."""
     import phonenumbers

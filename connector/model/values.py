@@ -28,6 +28,10 @@ class Side(StrEnum):
         return Side.RIGHT if self is Side.LEFT else Side.LEFT
 
 
+SIDES: tuple[Side, Side] = (Side.LEFT, Side.RIGHT)
+"""Both sides; iterating over the enumeration itself is ten times slower, and the engine does it for every record."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sides(Generic[T]):
     """One value per side."""

@@ -163,19 +163,17 @@ class RestClient:
         fields = [*self._fixed, *credentials]
         if body is not None:
             fields.append((b"Content-Type", b"application/json"))
-            fields.append((b"Content-Length", b"%d" % len(body)))
         if headers:
             fields.extend((name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items())
         url = self._base.copy_with(raw_path=target.encode("ascii"))
-        stream = httpx.ByteStream(body) if body is not None else None
-        return httpx.Request(method, url, headers=fields, stream=stream, extensions=self._extensions)
+        return httpx.Request(method, url, headers=fields, content=body, extensions=self._extensions)
 
     def _exchange(self, request: httpx.Request, *, write: bool) -> Answer:
         """One round trip; any status. The transport's exceptions end here."""
         try:
             response = self._transport.handle_request(request)
             try:
-                answer = Answer(response.status_code, response.headers, self._body(response))
+                answer = Answer(response.status_code, response.headers, self._body(response, write=write))
             finally:
                 response.close()
         except _NOT_SENT as error:
@@ -194,18 +192,19 @@ class RestClient:
             self._observe(answer.headers)
         return answer
 
-    def _body(self, response: httpx.Response) -> bytes:
+    def _body(self, response: httpx.Response, *, write: bool) -> bytes:
         """The whole body, within the deadline and the greatest size."""
-        end = time.monotonic() + DEADLINE * self._timeout
+        longest = DEADLINE * self._timeout
+        end = time.monotonic() + longest
         parts: list[bytes] = []
         size = 0
         for part in response.iter_bytes():
             parts.append(part)
             size += len(part)
             if size > MAX_BODY:
-                raise httpx.ReadError(f"an answer above {MAX_BODY // 1024 // 1024} MB")
+                raise failures.lost(self.place, f"more than {MAX_BODY} bytes came", write=write)
             if time.monotonic() > end:
-                raise httpx.ReadTimeout("the answer trickles")
+                raise failures.lost(self.place, f"not all of it within {longest:g} s", write=write)
         return b"".join(parts)
 
     def _failed(self, answer: Answer, credentials: Headers, *, write: bool) -> ConnectorError:

@@ -112,6 +112,7 @@ class canned:  # noqa: N801
 
     def __init__(self, answers: list[Any]) -> None:
         self._answers = answers
+        self.requests: list[bytes] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
@@ -120,14 +121,18 @@ class canned:  # noqa: N801
             connection, _ = self._listener.accept()
             with connection:
                 connection.settimeout(5)
-                connection.recv(65536)
+                request = connection.recv(65536)
+                while b"\r\n\r\n" not in request or (request.startswith(b"POST") and not request.endswith(b"}")):
+                    request += connection.recv(65536)
+                self.requests.append(request)
                 body = json.dumps(value).encode()
                 head = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
                 connection.sendall(head.encode() + body)
 
-    def __enter__(self) -> str:
+    def __enter__(self) -> canned:
         self._thread.start()
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        return self
 
     def __exit__(self, *error: object) -> None:
         self._listener.close()

@@ -138,15 +138,15 @@ def test_a_webhook_the_crm_really_sends_is_understood(crm: Adapter, servers: Map
 
     def catch() -> None:
         connection, _ = listener.accept()
-        with connection, connection.makefile("rb") as stream:
+        with connection, connection.makefile("rb") as lines:
             connection.settimeout(5)
-            stream.readline()
+            lines.readline()
             headers: dict[str, str] = {}
-            while (line := stream.readline().strip()) != b"":
+            while (line := lines.readline().strip()) != b"":
                 name, _, value = line.decode().partition(":")
                 headers[name.strip()] = value.strip()
             lengths = [int(v) for n, v in headers.items() if n.lower() == "content-length"]
-            caught.append((headers, stream.read(lengths[0])))
+            caught.append((headers, lines.read(lengths[0])))
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
     thread = threading.Thread(target=catch, daemon=True)

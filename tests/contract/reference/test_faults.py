@@ -13,6 +13,7 @@ from connector.errors import (
     TransientError,
     UncertainError,
 )
+from connector.model.records import Op, Write
 from connector.ports import Adapter
 
 from .servers import Server, build, canned, created, creating
@@ -105,8 +106,25 @@ def test_beyond_the_servers_rate_the_wait_is_told(crm: Adapter, servers: Mapping
 
 def test_a_batch_answered_short_is_uncertain_as_a_whole() -> None:
     description = {"system": "crm", "objects": {"companies": {"fields": {"name": {"type": "text"}}}}}
-    with canned([description, {"items": [{"status": 201}], "span": ["1", "2"]}]) as url:
-        adapter = build("reference_crm", url)
+    with canned([description, {"items": [{"status": 201}], "span": ["1", "2"]}]) as server:
+        adapter = build("reference_crm", server.url)
         with pytest.raises(UncertainError, match="1 results for 2 writes"):
             adapter.write("companies", [creating(), creating()])
         adapter.close()
+
+
+@pytest.mark.parametrize("offered", [True, False])
+def test_conditions_and_item_ids_are_sent_only_where_the_object_offers_them(offered: bool) -> None:
+    fields = {name: {"type": "text"} for name in ("name", "external_id")}
+    known = {"fields": fields, "conditional": offered, "external_key": "unique" if offered else "search"}
+    result = {"items": [{"status": 201}]}
+    with canned([{"system": "crm", "objects": {"companies": known}}, result, result]) as server:
+        adapter = build("reference_crm", server.url)
+        adapter.write("companies", [creating(external="ERP-1")])
+        adapter.write("companies", [Write(Op.UPDATE, "C-1", b'{"name":  "x"}', "000000000012", "token-1")])
+        adapter.close()
+    create, update = (request.partition(b"\r\n\r\n")[2] for request in server.requests[1:])
+    assert (b'"external_id":"ERP-1"' in create) == offered
+    assert (b'"version":12' in update) == offered
+    assert b'"fields":{"name":  "x"}' in update, "the body travels byte for byte"
+    assert b'"key":"token-1"' in update

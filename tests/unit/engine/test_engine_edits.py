@@ -248,3 +248,13 @@ def test_a_choice_over_two_conflicts_of_one_record_settles_one_and_leaves_the_ot
     assert world.conflicts() == [("email", "conflict")]
     assert world.crm.get("companies", left)["phone"] == "R"
     assert (world.crm.get("companies", left)["email"], world.erp.get("customers", right)["mail"]) == ("L", "R")
+
+
+def test_a_currency_is_held_when_it_would_change_the_meaning_of_an_amount_that_stays(world: World) -> None:
+    left, right = linked(world, credit_limit="10")
+    world.crm.edit("companies", left, currency="USD", phone="2")
+    world.erp.edit("customers", right, limit="20")
+    world.sync()
+    found = world.erp.get("customers", right)
+    assert (found["cur"], found["limit"], found["tel"]) == ("EUR", "20", "2")
+    assert sorted(world.conflicts()) == [("credit_limit", "conflict"), ("currency", "held")]

@@ -69,6 +69,28 @@ def test_threads_waiting_through_a_pause_go_on_evenly_spaced() -> None:
     assert all(b - a >= 1.0 - 1e-9 for a, b in zip(sorted(times)[1:], sorted(times)[2:], strict=False))
 
 
+def test_a_pause_that_outlasts_patience_sends_the_waiting_away_uncounted() -> None:
+    clock = PatientClock()
+    budget = Budget("crm", clock, Limits(rate=1.0, patience=60.0))
+    spend(budget)
+    errors: list[TransientError] = []
+
+    def wait() -> None:
+        try:
+            spend(budget)
+        except TransientError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    clock.wait_for_sleepers(1)
+    budget.hold(3600.0)
+    clock.advance(1.0)
+    thread.join(5)
+    assert errors[0].after == pytest.approx(3600.0)
+    assert budget.counts() == {"list": 1}
+
+
 class PatientClock:
     """A clock for threads: sleepers wake when `advance` reaches them."""
 

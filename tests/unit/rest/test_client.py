@@ -69,6 +69,14 @@ def opened(url: str, **options: Any) -> RestClient:
     )
 
 
+def test_an_answer_that_trickles_is_given_up_at_the_deadline() -> None:
+    with scripted(trickle) as server:
+        client = opened(server.url, timeout=0.1)
+        with pytest.raises(UncertainError, match=r"not all of it within 0\.4 s"):
+            client.send("POST", "/x", dict, b"{}", write=True)
+        client.close()
+
+
 @pytest.mark.parametrize("step", LOST, ids=["closed", "reset", "half", "silent", "trickle", "garbage"])
 @pytest.mark.parametrize(("write", "error"), [(True, UncertainError), (False, TransientError)], ids=["write", "read"])
 def test_an_answer_lost_after_sending_leaves_a_doubt_only_on_a_write(
@@ -256,7 +264,7 @@ def test_an_answer_beyond_the_greatest_size_is_given_up(monkeypatch: pytest.Monk
     monkeypatch.setattr(client_module, "MAX_BODY", 1000)
     with scripted(answer(200, b" " * 2000)) as server:
         client = opened(server.url)
-        with pytest.raises(TransientError):
+        with pytest.raises(TransientError, match="more than 1000 bytes came"):
             client.get("/x", dict)
         client.close()
 
@@ -331,6 +339,17 @@ def test_a_refused_token_is_renewed_and_the_call_repeated_once(good: bool) -> No
         client.close()
     assert len(server.requests) == (2 if good else 1)
     assert auth.renewed == 1
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_credentials_are_renewed_for_a_401_alone(status: int) -> None:
+    auth = Renewing(True)
+    with scripted(answer(status), answer(200)) as server:
+        client = RestClient("crm", server.url, VirtualClock(), auth=auth, options=FAST)
+        with pytest.raises(ConnectorError):
+            client.get("/x", dict)
+        client.close()
+    assert (len(server.requests), auth.renewed) == (1, 0)
 
 
 def test_a_second_refusal_is_final() -> None:

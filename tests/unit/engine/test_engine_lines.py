@@ -1,0 +1,271 @@
+"""Orders and their lines: waiting for references, line by line merge, identity, money."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from connector.merge.rules import Policy
+from connector.model.values import Side
+from connector.testing.world import World, account, line, total
+
+
+def order(world: World, *quantities: str) -> tuple[str, str]:
+    """An order of one account with one line per quantity, on both sides: its two keys."""
+    company = world.crm.add("companies", account("Acme"))
+    product = world.crm.add("products", {"sku": "A-1", "name": "Anvil", "price": "2.5", "currency": "EUR"})
+    world.sync("account")
+    world.sync("product")
+    lines = [line(product, quantity, "2.50", description=f"line {n}") for n, quantity in enumerate(quantities)]
+    left = world.crm.add("deals", {"name": "Deal", "company_id": company, "currency": "EUR", "lines": lines})
+    world.sync("order")
+    return left, world.pairs("order")[left]
+
+
+def deal(world: World, key: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = world.crm.get("deals", key)["lines"]
+    return found
+
+
+def positions(world: World, key: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = world.erp.get("orders", key)["positions"]
+    return found
+
+
+def shown(rows: list[dict[str, Any]], quantity: str, text: str) -> list[tuple[str, Decimal]]:
+    return sorted((row[text], Decimal(row[quantity])) for row in rows)
+
+
+def agree(world: World, left: str, right: str) -> bool:
+    """Both sides hold the same lines and the same sum."""
+    one, other = deal(world, left), positions(world, right)
+    same = shown(one, "quantity", "description") == shown(other, "qty", "text")
+    return same and total(one, "quantity", "unit_price") == total(other, "qty", "price")
+
+
+def without(rows: list[dict[str, Any]], index: int) -> list[dict[str, Any]]:
+    return [row for number, row in enumerate(rows) if number != index]
+
+
+def altered(rows: list[dict[str, Any]], index: int, **fields: Any) -> list[Mapping[str, Any]]:
+    return [{**row, **fields} if number == index else row for number, row in enumerate(rows)]
+
+
+def test_an_order_is_created_with_its_lines_references_and_sum(world: World) -> None:
+    left, right = order(world, "1", "2.5")
+    found = world.erp.get("orders", right)
+    assert found["customer"] in world.erp.live("customers")
+    assert all(row["item"] in world.erp.live("items") for row in found["positions"])
+    assert agree(world, left, right)
+    assert world.plan("order") == []
+    assert world.sync("order").counts["read"] == 0
+
+
+def test_an_order_waits_for_its_account_and_is_released_when_the_account_is_linked(world: World) -> None:
+    company = world.crm.add("companies", account("Acme"))
+    world.crm.add("deals", {"name": "Deal", "company_id": company, "currency": "EUR", "lines": []})
+    report = world.sync("order")
+    assert (report.status, report.counts["held"]) == ("partly", 1)
+    assert world.erp.live("orders") == {}
+    assert [hint.waits for hint in world.hints("order")] == [f"crm/erp/account/left/{company}"]
+    world.sync("account")
+    world.sync("order")
+    (found,) = world.erp.live("orders").values()
+    assert found["customer"] == world.pairs()[company]
+    assert world.hints("order") == []
+
+
+def test_an_order_that_waits_for_two_records_is_released_by_the_second(world: World) -> None:
+    company = world.crm.add("companies", account("Acme"))
+    product = world.crm.add("products", {"sku": "A", "name": "A", "price": "1", "currency": "EUR"})
+    world.crm.add(
+        "deals", {"name": "D", "company_id": company, "currency": "EUR", "lines": [line(product, "1", "1.00")]}
+    )
+    world.sync("order")
+    world.sync("account")
+    world.sync("order")
+    assert world.erp.live("orders") == {}
+    world.sync("product")
+    world.sync("order")
+    assert len(world.erp.live("orders")) == 1
+
+
+def test_an_order_is_released_when_its_account_is_linked_by_a_match(world: World) -> None:
+    company = world.crm.add("companies", account("Acme", tax_id="1"))
+    world.crm.add("deals", {"name": "Deal", "company_id": company, "currency": "EUR", "lines": []})
+    world.sync("order")
+    world.erp.add("customers", {"title": "Acme", "vat_number": "1", "cur": "EUR", "blocked": False})
+    world.sync("account")
+    world.sync("order")
+    assert len(world.erp.live("orders")) == 1
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_line_added_changed_or_removed_on_one_side_reaches_the_other(world: World, side: Side) -> None:
+    left, right = order(world, "1", "2", "3")
+    if side is Side.LEFT:
+        rows = altered(without(deal(world, left), 0), 0, quantity="7")
+        world.crm.edit("deals", left, lines=[*rows, line(None, "9", "1.00", description="new")])
+    else:
+        rows = altered(without(positions(world, right), 0), 0, qty="7")
+        fresh = {"item": None, "qty": "9", "price": "1.00", "text": "new"}
+        world.erp.edit("orders", right, positions=[*rows, fresh])
+    world.sync("order")
+    assert agree(world, left, right)
+    assert shown(deal(world, left), "quantity", "description") == [("line 1", 7), ("line 2", 3), ("new", 9)]
+    assert world.plan("order") == []
+    assert world.sync("order").counts["updated"] == 0
+
+
+def test_different_lines_changed_on_both_sides_both_survive(world: World) -> None:
+    left, right = order(world, "1", "2", "3")
+    world.crm.edit("deals", left, lines=altered(deal(world, left), 0, quantity="10"))
+    world.erp.edit("orders", right, positions=altered(positions(world, right), 2, qty="30"))
+    world.sync("order")
+    assert agree(world, left, right)
+    assert [Decimal(row["quantity"]) for row in deal(world, left)] == [10, 2, 30]
+    assert world.plan("order") == []
+    assert world.conflicts("order") == []
+
+
+def test_lines_added_on_both_sides_both_survive(world: World) -> None:
+    left, right = order(world, "1")
+    world.crm.edit("deals", left, lines=[*deal(world, left), line(None, "2", "1.00", description="L")])
+    fresh = {"item": None, "qty": "3", "price": "1.00", "text": "R"}
+    world.erp.edit("orders", right, positions=[*positions(world, right), fresh])
+    world.sync("order")
+    assert agree(world, left, right)
+    assert len(deal(world, left)) == 3
+    world.erp.edit("orders", right, positions=altered(positions(world, right), 1, qty="8"))
+    world.sync("order")
+    assert agree(world, left, right)
+    assert len(deal(world, left)) == 3
+    assert world.plan("order") == []
+
+
+def test_different_fields_of_one_line_changed_on_both_sides_merge(world: World) -> None:
+    left, right = order(world, "1", "2")
+    world.crm.edit("deals", left, lines=altered(deal(world, left), 1, quantity="20"))
+    world.erp.edit("orders", right, positions=altered(positions(world, right), 1, price="9.99"))
+    world.sync("order")
+    assert agree(world, left, right)
+    assert (deal(world, left)[1]["quantity"], deal(world, left)[1]["unit_price"]) == ("20", "9.99")
+    assert world.plan("order") == []
+
+
+def test_one_field_of_one_line_changed_on_both_sides_is_a_conflict_of_the_whole_list(world: World) -> None:
+    left, right = order(world, "1", "2")
+    world.crm.edit("deals", left, lines=altered(deal(world, left), 0, quantity="10"), notes="L")
+    world.erp.edit("orders", right, positions=altered(positions(world, right), 0, qty="20"))
+    world.sync("order")
+    assert world.conflicts("order") == [("lines", "conflict")]
+    assert world.erp.get("orders", right)["remarks"] == "L"
+    assert Decimal(positions(world, right)[0]["qty"]) == 20
+    assert world.plan("order") == []
+
+
+@pytest.mark.parametrize("winner", list(Side))
+def test_a_choice_settles_a_conflict_of_lines(world: World, winner: Side) -> None:
+    left, right = order(world, "1", "2")
+    world.crm.edit("deals", left, lines=altered(deal(world, left), 0, quantity="10"))
+    world.erp.edit("orders", right, positions=altered(positions(world, right), 0, qty="20"))
+    world.sync("order")
+    world.choose("order", "lines", winner)
+    world.sync("order")
+    assert Decimal(positions(world, right)[0]["qty"]) == (10 if winner is Side.LEFT else 20)
+    assert agree(world, left, right)
+    assert world.conflicts("order") == []
+    assert world.plan("order") == []
+
+
+def test_a_line_removed_on_one_side_and_changed_on_the_other_is_a_conflict(world: World) -> None:
+    left, right = order(world, "1", "2")
+    world.crm.edit("deals", left, lines=without(deal(world, left), 0))
+    world.erp.edit("orders", right, positions=altered(positions(world, right), 0, qty="20"))
+    world.sync("order")
+    assert world.conflicts("order") == [("lines", "conflict")]
+    assert (len(deal(world, left)), len(positions(world, right))) == (1, 2)
+
+
+@pytest.mark.parametrize(("policy", "count"), [(Policy.LEFT, 1), (Policy.RIGHT, 2)])
+def test_a_policy_decides_between_a_removed_and_a_changed_line(world: World, policy: Policy, count: int) -> None:
+    world.rule("order", lines={"policy": policy})
+    left, right = order(world, "1", "2")
+    world.crm.edit("deals", left, lines=without(deal(world, left), 0))
+    world.erp.edit("orders", right, positions=altered(positions(world, right), 0, qty="20"))
+    world.sync("order")
+    assert agree(world, left, right)
+    assert len(deal(world, left)) == count
+    assert world.plan("order") == []
+
+
+def test_reordering_lines_writes_nothing(world: World) -> None:
+    left, right = order(world, "1", "2", "3")
+    before = world.erp.state()
+    world.crm.edit("deals", left, lines=list(reversed(deal(world, left))))
+    world.sync("order")
+    assert world.erp.state() == before
+    assert world.plan("order") == []
+
+
+def test_equal_lines_keep_their_identity(world: World) -> None:
+    left, right = order(world, "1")
+    world.crm.edit("deals", left, lines=[*deal(world, left), *(line(None, "5", "1.00", description="x") for _ in "ab")])
+    world.sync("order")
+    ids = [row["no"] for row in positions(world, right)]
+    rows = altered(deal(world, left), 2, quantity="6")
+    world.crm.edit("deals", left, lines=rows)
+    world.sync("order")
+    assert [row["no"] for row in positions(world, right)] == ids
+    assert [Decimal(row["qty"]) for row in positions(world, right)] == [1, 5, 6]
+    assert agree(world, left, right)
+
+
+def test_a_line_removed_on_both_sides_is_no_conflict(world: World) -> None:
+    left, right = order(world, "1", "2")
+    world.crm.edit("deals", left, lines=without(deal(world, left), 0))
+    world.erp.edit("orders", right, positions=without(positions(world, right), 0))
+    world.sync("order")
+    assert world.conflicts("order") == []
+    assert agree(world, left, right)
+    world.crm.edit("deals", left, lines=altered(deal(world, left), 0, quantity="4"))
+    world.sync("order")
+    assert agree(world, left, right)
+
+
+def test_all_lines_can_be_removed_and_new_ones_added(world: World) -> None:
+    left, right = order(world, "1", "2")
+    world.crm.edit("deals", left, lines=[])
+    world.sync("order")
+    assert positions(world, right) == []
+    world.erp.edit("orders", right, positions=[{"item": None, "qty": "3", "price": "1.00", "text": "R"}])
+    world.sync("order")
+    assert agree(world, left, right)
+    assert len(deal(world, left)) == 1
+    assert world.plan("order") == []
+
+
+def test_a_line_with_a_product_that_is_not_linked_yet_waits_and_the_header_travels(world: World) -> None:
+    left, right = order(world, "1")
+    product = world.crm.add("products", {"sku": "B", "name": "B", "price": "1", "currency": "EUR"})
+    world.crm.edit("deals", left, lines=[*deal(world, left), line(product, "1", "1.00", description="b")], notes="now")
+    world.sync("order")
+    assert world.erp.get("orders", right)["remarks"] == "now"
+    assert len(positions(world, right)) == 1
+    world.sync("product")
+    world.sync("order")
+    assert agree(world, left, right)
+    assert world.plan("order") == []
+
+
+def test_a_new_currency_of_an_order_changes_header_and_lines_together(world: World) -> None:
+    left, right = order(world, "1", "2")
+    world.crm.edit("deals", left, currency="USD")
+    world.sync("order")
+    assert world.erp.get("orders", right)["cur"] == "USD"
+    assert agree(world, left, right)
+    assert world.plan("order") == []
+    assert world.conflicts("order") == []
