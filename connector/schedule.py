@@ -40,6 +40,8 @@ class Schedule:
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
         for sync in self._syncs:
+            self._scheduler.add_job(self._fire, args=[sync.name])  # without a trigger: now
+        for sync in self._syncs:
             self._scheduler.add_job(self._fire, self._trigger(sync), args=[sync.name], id=sync.name)
         self._scheduler.start()
 

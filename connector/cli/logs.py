@@ -15,6 +15,8 @@ def configure() -> None:
     import structlog
 
     level = LEVELS.get(os.environ.get("CONNECTOR_LOG", "").lower(), OFF)
+    # The scheduler reports a run that takes longer than its interval; that is not news to a person.
+    logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

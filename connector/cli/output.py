@@ -1,4 +1,4 @@
-"""What people and programs see: tables, sentences, JSON with stable keys, progress. Nothing else writes to a terminal."""
+"""What people and programs see: tables, sentences, JSON with stable keys, progress. The one place that writes it."""
 
 from __future__ import annotations
 

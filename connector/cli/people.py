@@ -126,7 +126,7 @@ def _conflict_data(found: Conflict) -> dict[str, object]:
     return {
         **{name: getattr(found, name) for name in ("id", "sync", "entity", "unit", "reason", "label", "note")},
         "since": moment(found.since),
-        "keys": {name: key for name, key in zip(found.systems, found.keys, strict=True)},
+        "keys": dict(zip(found.systems, found.keys, strict=True)),
         "values": {found.systems[side]: values for side, values in found.values.items()},
         "choice": named(found.systems, found.choice),
     }
@@ -181,7 +181,8 @@ def conflicts_resolve(
 def _resolved_sentence(entry: Resolved) -> str:
     if entry.open:
         return f"{entry.id} {entry.label}: still open: {entry.note}"
-    return f"{entry.id} {entry.label}: {entry.unit} is now {_words(entry.values)} ({entry.taken}), was {_words(entry.replaced)}"
+    now = f"{_words(entry.values)} ({entry.taken})"
+    return f"{entry.id} {entry.label}: {entry.unit} is now {now}, was {_words(entry.replaced)}"
 
 
 # --------------------------------------------------------------------------------------------- dead letters
@@ -346,7 +347,7 @@ def _story_data(story: Story) -> dict[str, object]:
         "label": story.label,
         "link": link.id if link else None,
         "state": link.state.value if link else None,
-        "keys": {name: key for name, key in zip(story.systems, story.keys, strict=True)},
+        "keys": dict(zip(story.systems, story.keys, strict=True)),
         "values": {story.systems[side]: values for side, values in story.values.items()},
         "rules": story.rules,
         "why": story.why,

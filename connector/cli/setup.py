@@ -11,6 +11,7 @@ import typer
 from connector.cli.common import CONFIG, DONE, ERROR, ConfigOption, JsonOption, opened
 from connector.cli.output import emit, say, table
 from connector.errors import ConfigError
+from connector.model.records import Finding
 
 mapping = typer.Typer(help="Mapping files: how one kind of system shows one entity.", no_args_is_help=True)
 
@@ -91,10 +92,7 @@ def check(config: ConfigOption = CONFIG, json: JsonOption = False) -> int:
     return _findings(findings, json=json)
 
 
-def _findings(findings: list[object], *, json: bool) -> int:
-    from connector.model.records import Finding
-
-    rows = [finding for finding in findings if isinstance(finding, Finding)]
+def _findings(rows: list[Finding], *, json: bool) -> int:
     bad = sum(not finding.ok for finding in rows)
     if json:
         emit({"ok": not bad, "findings": rows})

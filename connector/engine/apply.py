@@ -16,7 +16,7 @@ from connector.engine.draft import RETRY, Draft, Drafter, Pending, Thread
 from connector.engine.effects import Call, Effects, call, commit, look, now
 from connector.engine.endings import close, end
 from connector.engine.settle import settle
-from connector.engine.work import Work
+from connector.engine.work import Work, released_by
 from connector.errors import (
     ConnectorError,
     DeniedError,
@@ -137,6 +137,7 @@ def _first_commit(tx: Tx, work: Work, draft: Draft) -> None:
     kind = work.spec.kind
     if draft.inserts:
         tx.insert_links(draft.inserts)
+        tx.release_hints(released_by(draft.inserts))
     if draft.candidates:
         tx.put_candidates(draft.candidates)
     if work.reviewing:
@@ -283,13 +284,14 @@ def _applied(work: Work, pending: Pending, outcome: Outcome, last: _Last, at: fl
         if outcome.key is not None:
             thread.link = _linked(thread.link, side, outcome.key)
             last.updates[thread.link.id] = thread.link
+            last.released.extend(released_by([thread.link]))
         hint_key = str(settlement.source_key)
         last.hints.append(HintRow(kind, side.other, hint_key, None, "written, not shown", at, 0, None, at))
         return
     thread.link, decoded, shown = settle(work, thread.link, thread.base, settlement, side, record, own=True)
     last.updates[thread.link.id] = thread.link
     if pending.op is Op.CREATE:
-        last.released.extend(f"{kind}/{s}/{thread.link.keys[s]}" for s in SIDES)
+        last.released.extend(released_by([thread.link]))
     item = thread.item
     item.records = item.records.with_(side, record)
     item.keys = item.keys.with_(side, record.key)

@@ -166,16 +166,10 @@ class Assessor:
         step = decide_record(status)
         blob_units = self.work.layouts.get(link.layout, ())
         base = unpack(link.base, blob_units)
-        if step is Step.KEEP and not item.conflicts and self._covered(base):
-            return ItemPlan(item, step, status, base)
         if step in (Step.KEEP, Step.MERGE):
+            # Looked at although both sides are as last seen: a unit that was put off then may be due now.
             return self._merge(base, status)
         return ItemPlan(item, step, status, base)
-
-    def _covered(self, base: Base) -> bool:
-        """Whether every unit both sides show has been agreed on before."""
-        left, right = self.item.encodings[Side.LEFT], self.item.encodings[Side.RIGHT]
-        return all(name in base.prints for name in left if name in right)
 
     def _status(self, side: Side) -> Status:
         record, link = self.item.records[side], self.item.link

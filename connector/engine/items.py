@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from connector.engine.apply import take_ids
 from connector.engine.assess import Item
 from connector.engine.effects import Effects, commit, look
-from connector.engine.work import Work, links_of
+from connector.engine.work import Work, links_of, released_by
 from connector.model.records import Key, Record
 from connector.model.rows import CandidateRow, LinkRow, LinkState
 from connector.model.values import SIDES, Side, Sides, only
@@ -151,5 +151,10 @@ def _project(work: Work, side: Side, ready: Mapping[Key, Key], *, dry: bool) -> 
     if dry:
         work.made.update({row.id: row for row in rows})
     else:
-        yield from commit(lambda tx: tx.insert_links(rows))
+        yield from commit(lambda tx: _insert(tx, rows))
     return links
+
+
+def _insert(tx: Tx, rows: Sequence[LinkRow]) -> None:
+    tx.insert_links(rows)
+    tx.release_hints(released_by(rows))

@@ -21,7 +21,7 @@ import msgspec
 
 from connector.engine.effects import Call, Effects, call, commit, look, now
 from connector.engine.settle import Settlement, settle, thaw
-from connector.engine.work import Work
+from connector.engine.work import Work, released_by
 from connector.errors import ConnectorError, DeniedError, StaleError, TransientError, UncertainError
 from connector.merge.base import unpack
 from connector.model.records import Key, Op, Outcome, Record, Write, WriteResult
@@ -273,9 +273,11 @@ def _gone_or_hint(work: Work, row: IntentRow, outcome: Outcome, found: _Found, a
     if row.op == Op.DELETE:
         _close(work, row, found)
         return
-    link = found.links[row.link]
+    link = found.updates.get(row.link, found.links[row.link])
     if outcome.key is not None:
-        found.updates[link.id] = replace(link, state=LinkState.LINKED, keys=link.keys.with_(row.side, outcome.key))
+        new = replace(link, state=LinkState.LINKED, keys=link.keys.with_(row.side, outcome.key))
+        found.updates[link.id] = new
+        found.released.extend(released_by([new]))
     _drop(work, row, found, at, "written, not shown")
 
 
@@ -336,7 +338,7 @@ def _settle(work: Work, row: IntentRow, record: Record, found: _Found, at: float
     found.updates[link.id] = new
     found.closed.extend((link.id, unit) for unit in settlement.closes)
     if row.op == Op.CREATE:
-        found.released.extend(f"{work.spec.kind}/{side}/{new.keys[side]}" for side in SIDES)
+        found.released.extend(released_by([new]))
     if row.token not in found.done:
         _drop(work, row, found, at, "settled after an unknown outcome")
     found.journal.append(

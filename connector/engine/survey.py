@@ -43,7 +43,7 @@ def survey(work: Work, sink: Sink | None = None, *, dry: bool = True) -> Effects
                 summary.count(line.action)
                 _tally(count, line)
                 if line.action == "create":
-                    _amount(summary, plan.values)
+                    _amount(summary, plan)
                 if sink is not None:
                     sink(line)
 
@@ -72,11 +72,12 @@ def _tally(count: _Count, line: PlanLine) -> None:
         count.updates[line.side] += 1
 
 
-def _amount(summary: Summary, values: Mapping[str, Value]) -> None:
-    """The worth of a document to be created: its amount, or its lines and freight."""
-    amount = values.get("amount")
-    if isinstance(amount, Money):
-        summary.amounts[amount.currency] = summary.amounts.get(amount.currency, Decimal(0)) + amount.amount
+def _amount(summary: Summary, plan: ItemPlan) -> None:
+    """The worth of a document to be created: its amount, or its total as the source shows it."""
+    for decoded in plan.item.decoded.values():
+        amount = plan.values.get("amount", decoded.values.get("total"))
+        if isinstance(amount, Money):
+            summary.amounts[amount.currency] = summary.amounts.get(amount.currency, Decimal(0)) + amount.amount
 
 
 def lines_of(work: Work, plan: ItemPlan) -> list[PlanLine]:

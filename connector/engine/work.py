@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -13,7 +13,7 @@ from connector.engine.shape import Shape
 from connector.engine.spec import SyncSpec
 from connector.mapping.translate import Decoded
 from connector.model.records import Key, Record
-from connector.model.rows import LinkRow
+from connector.model.rows import LinkRow, LinkState
 from connector.model.values import Side, Sides
 from connector.ports import Spool, Vault
 
@@ -126,6 +126,12 @@ def links_of(work: Work, ids: Sequence[int]) -> Effects[dict[int, LinkRow]]:
     found: dict[int, LinkRow] = yield from look(lambda tx: tx.links_by_id(stored))
     found.update({number: work.made[number] for number in ids if number in work.made})
     return found
+
+
+def released_by(links: Iterable[LinkRow]) -> list[str]:
+    """What hints wait for until these links have both their keys."""
+    whole = [link for link in links if link.state is LinkState.LINKED]
+    return [f"{link.kind}/{side}/{link.keys[side]}" for link in whole for side in Side]
 
 
 def plain(value: object) -> str:
