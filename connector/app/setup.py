@@ -11,7 +11,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from connector.config import SystemConfig
 from connector.config.mappings import MappingFiles
 from connector.errors import ConfigError
 from connector.model.entities import DEPENDENCY_ORDER
@@ -123,7 +122,7 @@ def config_text(crm: SystemPlan, erp: SystemPlan, entities: Iterable[str]) -> st
 def shared_entities(folder: Path, crm: SystemPlan, erp: SystemPlan) -> list[str]:
     """Entities both adapters have a mapping for, parents first. Raises ConfigError when there is none."""
     files = MappingFiles(folder)
-    found = [set(files.entities(SystemConfig(s.name, s.adapter, BaseModel()))) for s in (crm, erp)]
+    found = [set(files.entities(system.adapter)) for system in (crm, erp)]
     both = [entity for entity in DEPENDENCY_ORDER if entity in found[0] & found[1]]
     if not both:
         raise ConfigError(f"There are no mappings that both `{crm.adapter}` and `{erp.adapter}` have.")

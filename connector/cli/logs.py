@@ -7,7 +7,7 @@ import os
 import sys
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-OFF = logging.CRITICAL + 1
+OFF = logging.CRITICAL
 
 
 def configure() -> None:

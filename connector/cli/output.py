@@ -39,7 +39,7 @@ def console(*, error: bool = False) -> Console:
     from rich.console import Console
 
     stream = sys.stderr if error else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else WIDE, highlight=False, markup=False, soft_wrap=False)
+    return Console(file=stream, width=None if stream.isatty() else WIDE, highlight=False, markup=False, emoji=False)
 
 
 def say(text: str) -> None:

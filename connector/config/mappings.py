@@ -21,10 +21,9 @@ def packaged() -> Path:
     return inside if inside.is_dir() else _PACKAGE.parent / "mappings"
 
 
-def folders(base: Path, system: SystemConfig) -> list[Path]:
-    """Where a system's mappings are looked for, first to last."""
-    own = [system.mappings] if system.mappings is not None else []
-    return [*own, base / "mappings" / system.adapter, packaged() / system.adapter]
+def folders(base: Path, adapter: str, own: Path | None = None) -> list[Path]:
+    """Where mappings for an adapter are looked for, first to last. own: the folder a system names."""
+    return [*([own] if own is not None else []), base / "mappings" / adapter, packaged() / adapter]
 
 
 def shown(path: Path, base: Path) -> str:
@@ -47,12 +46,12 @@ class MappingFiles:
 
     def find(self, system: SystemConfig, entity: str) -> Path | None:
         """The file that says how this system shows the entity."""
-        places = (folder / f"{entity}.yaml" for folder in folders(self.base, system))
+        places = (folder / f"{entity}.yaml" for folder in folders(self.base, system.adapter, system.mappings))
         return next((path for path in places if path.is_file()), None)
 
-    def entities(self, system: SystemConfig) -> list[str]:
-        """Every entity this system has a mapping for."""
-        return sorted({path.stem for folder in folders(self.base, system) for path in folder.glob("*.yaml")})
+    def entities(self, adapter: str, own: Path | None = None) -> list[str]:
+        """Every entity there is a mapping of."""
+        return sorted({path.stem for folder in folders(self.base, adapter, own) for path in folder.glob("*.yaml")})
 
     def load(self, path: Path, entity: str) -> Mapping | None:
         """The mapping in a file, None when it cannot be used; its mistakes are in `problems` once."""

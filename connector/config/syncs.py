@@ -180,7 +180,7 @@ class _SyncReader:
         path = self.files.find(system, entity)
         if path is not None:
             return self.files.load(path, entity)
-        known = self.files.entities(system)
+        known = self.files.entities(system.adapter, system.mappings)
         expected = f"a file mappings/{system.adapter}/{entity}.yaml; mapped are {listed(known)}"
         self.reader.problem("entity", f"no mapping of `{entity}` for system `{name}`", expected)
         return None

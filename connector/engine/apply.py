@@ -15,7 +15,7 @@ from connector.engine.assess import Item, ItemPlan
 from connector.engine.draft import RETRY, Draft, Drafter, Pending, Thread
 from connector.engine.effects import Call, Effects, call, commit, look, now
 from connector.engine.endings import close, end
-from connector.engine.settle import settle
+from connector.engine.settle import settle, source_of
 from connector.engine.work import Work, released_by
 from connector.errors import (
     ConnectorError,
@@ -288,6 +288,10 @@ def _applied(work: Work, pending: Pending, outcome: Outcome, last: _Last, at: fl
         hint_key = str(settlement.source_key)
         last.hints.append(HintRow(kind, side.other, hint_key, None, "written, not shown", at, 0, None, at))
         return
+    prints, sealed = source_of(work, thread.item, side.other, thread.link.id, thread.settled & settlement.units.keys())
+    settlement.units.update(prints)
+    settlement.sealed.update(sealed)
+    thread.settled.update(settlement.units)
     thread.link, decoded, shown = settle(work, thread.link, thread.base, settlement, side, record, own=True)
     last.updates[thread.link.id] = thread.link
     if pending.op is Op.CREATE:

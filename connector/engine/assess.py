@@ -17,7 +17,7 @@ from connector.merge.fields import Cell, Decision, Verb, decide
 from connector.merge.functions import FUNCTIONS
 from connector.merge.lines import LinesPlan, LineTools, merge_lines
 from connector.merge.records import Status, Step, decide_record
-from connector.merge.rules import Unit
+from connector.merge.rules import Flow, Unit
 from connector.model.canonical import load
 from connector.model.records import Key, Record
 from connector.model.rows import ConflictRow, LinkRow, LinkState
@@ -166,6 +166,8 @@ class Assessor:
         step = decide_record(status)
         blob_units = self.work.layouts.get(link.layout, ())
         base = unpack(link.base, blob_units)
+        if step.target is not None and self._differs(base, step.target):
+            return ItemPlan(item, Step.HOLD, status, base)
         if step in (Step.KEEP, Step.MERGE):
             # Looked at although both sides are as last seen: a unit that was put off then may be due now.
             return self._merge(base, status)
@@ -185,6 +187,34 @@ class Assessor:
         if self.work.later(side, link.seen[side], record.version):
             return Status.UNKNOWN
         return Status.UNCHANGED if self.item.wholes[side] == link.prints[side] else Status.CHANGED
+
+    def _differs(self, base: Base, side: Side) -> bool:
+        """Whether a record that would be deleted shows something the other side never agreed to (I17)."""
+        decoded = self.item.decoded[side]
+        index = 0 if side is Side.LEFT else 1
+        for unit in self.spec.units:
+            if any(name in decoded.held for name in unit.fields):
+                return True
+            if unit.flow is Flow.NONE or _empty(self.work.shape.unit_value(unit, decoded.values)):
+                continue
+            old = base.prints.get(unit.name)
+            if unit.is_lines:
+                if self._lines_differ(base, side):
+                    return True
+            elif old is None or old[index] != self._print(unit, side):
+                return True
+        return False
+
+    def _lines_differ(self, base: Base, side: Side) -> bool:
+        assert self.item.link is not None
+        known = {row.left if side is Side.LEFT else row.right: row.prints for row in base.lines or ()}
+        index = 0 if side is Side.LEFT else 1
+        for line in self._line_values(side):
+            old = known.get(str(line.key), {})
+            now = self.work.shape.line_prints(line, side, self.item.link.id)
+            if any(name not in old or old[name][index] != value for name, value in now.items()):
+                return True
+        return False
 
     def _missing(self, side: Side) -> Status:
         """Missing counts as deleted once it was missing before, the settle time ago, and others can be read."""

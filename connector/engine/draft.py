@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from connector.engine.assess import Item, ItemPlan, UnitPlan
-from connector.engine.settle import SettledLine, Settlement, freeze, settled_lines
+from connector.engine.settle import SettledLine, Settlement, freeze, settled_lines, source_of
 from connector.engine.work import Work
 from connector.errors import NoImageError, RejectedError
 from connector.merge.base import Base, pack
@@ -38,13 +38,17 @@ WAITS = 6 * 3600.0
 
 @dataclass(slots=True)
 class Thread:
-    """One item on its way through a batch: its link and base as they stand, shared by the writes on both sides."""
+    """One item on its way through a batch: its link and base as they stand, shared by the writes on both sides.
+
+    settled: units that a write of this batch has settled; a write of the same unit on the other side starts from there.
+    """
 
     item: Item
     link: LinkRow
     base: Base
     result: str = "unchanged"
     follow: bool = False
+    settled: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -372,14 +376,8 @@ class Drafter:
     # ----------------------------------------------------------------------------------------------- common
 
     def _settlement(self, thread: Thread, source: Side, units: tuple[str, ...]) -> Settlement:
-        item, link, shape = thread.item, thread.link.id, self.work.shape
-        encodings = item.encodings[source]
-        prints = {unit: shape.print(unit, encodings[unit], source, link) for unit in units if unit in encodings}
-        sealed = {}
-        for unit in units:
-            if shape.by_name[unit].sealed and len(shape.by_name[unit].fields) == 1:
-                value = item.decoded[source].values.get(shape.by_name[unit].fields[0])
-                sealed[unit] = self.work.vault.seal(dump((value, value)), b"base")
+        item, link = thread.item, thread.link.id
+        prints, sealed = source_of(self.work, item, source, link, units)
         record = item.records[source]
         version = record.version if record is not None else None
         whole = self._whole(item, source, link)

@@ -69,7 +69,7 @@ def _delete(drafter: Drafter, thread: Thread, target: Side) -> None:
     else:
         record = item.records[target]
         version = record.version if record is not None else None
-        settlement = Settlement(item.keys[target.other], None, None, {}, ["*"], None, [], {}, True)
+        settlement = Settlement(item.keys[target.other], None, None, {}, ["*", *item.conflicts], None, [], {}, True)
         thread.result = "updated"
         drafter.work.tally.extra["deleted"] += 1
         drafter.pend(thread, target, Op.DELETE, {}, version, settlement, {}, (), rule=f"deletes: {spec.deletes}")
@@ -83,7 +83,7 @@ def _retire(drafter: Drafter, thread: Thread, target: Side) -> None:
     record = item.records[target]
     assert record is not None
     fields = spec.systems[target].mapping.encode({name: value}, create=False)
-    settlement = Settlement(item.keys[target.other], None, None, {}, ["*"], None, [], {}, True)
+    settlement = Settlement(item.keys[target.other], None, None, {}, ["*", *item.conflicts], None, [], {}, True)
     thread.result = "updated"
     drafter.work.tally.extra["retired"] += 1
     drafter.pend(
@@ -102,8 +102,7 @@ def close(drafter: Drafter, thread: Thread, *, both: bool = False, ended: Side |
             prints = prints.with_(side, None)
     thread.link = replace(link, state=LinkState.CLOSED, prints=prints)
     drafter.draft.updates.append(thread.link)
-    if "*" in thread.item.conflicts:
-        drafter.draft.closed.append((link.id, "*"))
+    drafter.draft.closed.extend((link.id, unit) for unit in thread.item.conflicts)
     drafter.journal("closed", "deleted", link=link.id, side=ended, key=link.keys.left, detail=str(link.keys.right))
 
 
@@ -124,7 +123,7 @@ def _held_or_decided(drafter: Drafter, thread: Thread, reason: str) -> None:
     gone = deleted_side(item)
     if reason == CHANGED and conflict.choice is gone:
         record = item.records[gone.other]
-        settlement = Settlement(item.keys[gone], None, None, {}, ["*"], None, [], {}, True)
+        settlement = Settlement(item.keys[gone], None, None, {}, ["*", *item.conflicts], None, [], {}, True)
         thread.result = "updated"
         version = record.version if record is not None else None
         drafter.pend(thread, gone.other, Op.DELETE, {}, version, settlement, {}, (), rule="a person chose to delete")
@@ -146,6 +145,7 @@ def _merged(drafter: Drafter, thread: Thread, survivors: Mapping[tuple[Side, Key
             return
         thread.link = replace(link, state=LinkState.CLOSED, keys=Sides(None, None), prints=Sides(None, None))
         drafter.draft.updates.append(thread.link)
+        drafter.draft.closed.extend((link.id, unit) for unit in item.conflicts)
         for alias_side in SIDES:
             key = link.keys[alias_side]
             if key is not None:

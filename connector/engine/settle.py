@@ -5,11 +5,12 @@ It is fixed before the write is sent and stored with the intent: a run after a c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import msgspec
 
+from connector.engine.assess import Item
 from connector.engine.work import Work
 from connector.mapping.translate import Decoded
 from connector.merge.base import Base, LineBase, Pair, pack
@@ -57,6 +58,15 @@ def freeze(settlement: Settlement) -> bytes:
 
 def thaw(data: bytes) -> Settlement:
     return _DECODER.decode(data)
+
+
+def source_of(work: Work, item: Item, source: Side, link: int, units: Iterable[str]) -> tuple[Prints, dict[str, bytes]]:
+    """What the source shows of these units: their prints, and sealed values of those that keep them."""
+    shape, encodings, values = work.shape, item.encodings[source], item.decoded[source].values
+    prints = {unit: shape.print(unit, encodings[unit], source, link) for unit in units if unit in encodings}
+    kept = [shape.by_name[unit] for unit in prints if shape.by_name[unit].sealed]
+    shown = {unit.name: values.get(unit.fields[0]) for unit in kept if len(unit.fields) == 1}
+    return prints, {name: work.vault.seal(dump((value, value)), b"base") for name, value in shown.items()}
 
 
 def settled_lines(

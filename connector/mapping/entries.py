@@ -169,12 +169,12 @@ class EntryParser:
 
     def _lines(self, field: Field, options: Reader, place: Place, direction: str) -> Entry | None:
         source = options.text("field", required=True)
-        line_id = options.text("id")
+        line_id = options.text("id", required=True)  # without it a line would have no identity, and merge none to go by
         external_key = options.text("external_key")
         writable = direction != "read" and not self.read_only
         parser = EntryParser(self.document, f"{self.what} lines", field.lines, read_only=not writable, in_lines=True)
         rows = options.section("fields", required=True)
-        if rows is None or source is None:
+        if rows is None or source is None or line_id is None:
             return None
         parser.read(rows, rows.place)
         parser.check_writers({external_key: options.place("external_key")} if external_key else {})

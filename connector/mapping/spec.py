@@ -15,9 +15,10 @@ from connector.model.values import Line, Value
 
 @dataclass(frozen=True, slots=True)
 class LinesSpec:
-    """How a system shows the lines. id, external_key: fields of each line, None where the system has none."""
+    """How a system shows the lines. id, external_key: fields of each line; external_key is None where the system
+    has none."""
 
-    id: str | None
+    id: str
     external_key: str | None
     entries: tuple[Entry, ...]
 

@@ -20,7 +20,7 @@ _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 # What is written so for a reason: values that configuration and files fix, and names other people gave.
 ALLOWED = re.compile(
-    r"deletes: archive|`archive`|policy: archive"  # a value of `deletes:`
+    r'deletes(: |=")archive|`archive`|policy: archive'  # a value of `deletes:`
     r"|ignore, archive, propagate or ask|ignore \| archive \| propagate \| ask"
     r"|job_title|job title"  # what a person does for a living
     r"|build-backend"

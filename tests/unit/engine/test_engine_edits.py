@@ -258,3 +258,22 @@ def test_a_currency_is_held_when_it_would_change_the_meaning_of_an_amount_that_s
     found = world.erp.get("customers", right)
     assert (found["cur"], found["limit"], found["tel"]) == ("EUR", "20", "2")
     assert sorted(world.conflicts()) == [("credit_limit", "conflict"), ("currency", "held")]
+
+
+def test_a_merge_function_joins_both_edits_and_leaves_both_sides_at_their_base(world: World) -> None:
+    world.rule("account", notes={"function": "union", "sealed": True})
+    left, right = linked(world, notes="a, b")
+    world.crm.edit("companies", left, notes="a, b, c")
+    world.erp.edit("customers", right, remarks="b, d")
+    world.sync()
+    assert world.crm.get("companies", left)["notes"] == "b, c, d"
+    assert world.erp.get("customers", right)["remarks"] == "b, c, d"
+    assert world.plan() == []
+    world.crm.edit("companies", left, notes="b, c")
+    world.erp.edit("customers", right, remarks="b, c, d, e")
+    world.sync()
+    assert world.crm.get("companies", left)["notes"] == "b, c, e"
+    assert world.erp.get("customers", right)["remarks"] == "b, c, e"
+    world.crm.edit("companies", left, notes=None)
+    world.sync()
+    assert world.erp.get("customers", right)["remarks"] is None
