@@ -3,7 +3,7 @@
     python benchmarks/scale.py [--accounts N] [--orders N] [--small N] [--report FILE]
 
 Prints calls against pages plus batches, peak memory at the full size against a tenth of it, and CPU per record beside a
-straight-line floor (decode, map, fingerprint, state row, encode) measured in the same run. Exits 1 when a target is missed.
+straight-line floor (decode, map, fingerprint, state row, encode) of the same run. Exits 1 when a target is missed.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def run_sync(systems: Systems, name: str) -> Measured:
 
 
 def counts_of(text: str) -> dict[str, int]:
-    found: dict[str, int] = json.loads(text)["syncs"][0]["counts"]
+    found: dict[str, int] = json.loads(text)["runs"][0]["counts"]
     return found
 
 

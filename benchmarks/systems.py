@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from connector.reference.kit.serve import start
+from connector.reference.kit.serve import Running, start
 from connector.state.vault import new_key
 
 TOKENS = {"connector": "bench-connector", "admin": "bench-admin", "web": "bench-web"}
@@ -28,6 +32,16 @@ ORDERS = """
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One command that has ended: its exit code, its JSON, what it said on standard error, and its seconds."""
+
+    code: int
+    data: dict[str, Any]
+    said: str
+    seconds: float
+
+
 @dataclass(slots=True)
 class Systems:
     """Both applications running, and a configuration that joins them."""
@@ -36,27 +50,50 @@ class Systems:
     erp: str
     config: Path
     folder: Path
+    servers: dict[str, Running] = field(default_factory=dict)
+    switches: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def client(self, system: str, principal: str = "web") -> httpx.Client:
         url = self.crm if system == "crm" else self.erp
         headers = {"Authorization": f"Bearer {TOKENS[principal]}"}
         return httpx.Client(base_url=url, headers=headers, timeout=120, trust_env=False)
 
+    def command(self, *words: str) -> list[str]:
+        """The real command line, with `--json` and this configuration."""
+        return [sys.executable, "-m", "connector.cli.main", *words, "--json", "-c", str(self.config)]
+
+    def connector(self, *words: str, seconds: float = 600) -> Ended:
+        """Run a command to its end. Raises subprocess.TimeoutExpired, and ends it, after so many seconds."""
+        began = time.monotonic()
+        ran = subprocess.run(
+            self.command(*words), cwd=self.folder, capture_output=True, text=True, timeout=seconds, check=False
+        )
+        data = json.loads(ran.stdout) if ran.stdout.startswith("{") else {}
+        return Ended(ran.returncode, data, ran.stderr, time.monotonic() - began)
+
+    def restart(self, system: str) -> None:
+        """End a server with SIGKILL and start it on the same database and port."""
+        old = self.servers[system]
+        old.process.kill()
+        old.stop()
+        port = int(old.url.rpartition(":")[2])
+        self.servers[system] = start(
+            system, self.folder / f"{system}.db", TOKENS, port=port, **self.switches.get(system, {})
+        )
+
 
 @contextmanager
 def running(folder: Path, *, crm: Mapping[str, Any] | None = None, extra: str = "") -> Iterator[Systems]:
     """Both servers on free loopback ports; `crm`: switches of the CRM, `extra`: more lines of configuration."""
-    left = start("crm", folder / "crm.db", TOKENS, **(crm or {}))
-    try:
-        right = start("erp", folder / "erp.db", TOKENS)
-        try:
-            config = folder / "config.yaml"
-            config.write_text(_config(folder, left.url, right.url) + extra, encoding="utf-8")
-            yield Systems(left.url, right.url, config, folder)
-        finally:
-            right.stop()
-    finally:
-        left.stop()
+    with ExitStack() as stack:
+        servers: dict[str, Running] = {}
+        stack.callback(lambda: [server.stop() for server in servers.values()])
+        servers["crm"] = start("crm", folder / "crm.db", TOKENS, **(crm or {}))
+        servers["erp"] = start("erp", folder / "erp.db", TOKENS)
+        config = folder / "config.yaml"
+        left, right = servers["crm"].url, servers["erp"].url
+        config.write_text(_config(folder, left, right) + extra, encoding="utf-8")
+        yield Systems(left, right, config, folder, servers, {"crm": crm or {}})
 
 
 def _config(folder: Path, crm: str, erp: str) -> str:
@@ -110,3 +147,17 @@ def calls(client: httpx.Client) -> dict[str, int]:
 
 def reset(client: httpx.Client) -> None:
     client.post("/api/stats/reset").raise_for_status()
+
+
+def records(client: httpx.Client, name: str) -> list[dict[str, Any]]:
+    """Every live record of an object, in id order."""
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        answer = client.get(f"/api/{name}", params={"after": cursor, "limit": 1000})
+        answer.raise_for_status()
+        page = answer.json()
+        found += page["items"]
+        cursor = page["cursor"]
+        if not page["more"]:
+            return found

@@ -121,10 +121,11 @@ def _schema(app: App, sync: SyncConfig) -> Iterator[Finding]:
 def _unknown(mapping: Translator, schema: ObjectSchema) -> Iterator[str]:
     """Fields the mapping names and the system does not have, lines included."""
     yield from _missing(mapping.system_fields, schema.fields, f"`{mapping.object}`")
-    for source, names in mapping.line_fields.items():
-        known = schema.fields.get(source)
-        if known is not None and known.lines:
-            yield from _missing(names, known.lines, f"the lines `{source}`")
+    for entry in mapping.spec.entries:
+        known = schema.fields.get(entry.source or "")
+        if entry.lines is not None and known is not None and known.lines:
+            names = mapping.line_fields[known.name] - {entry.lines.id}  # an id is no field of the line
+            yield from _missing(names, known.lines, f"the lines `{known.name}`")
 
 
 def _missing(names: Iterable[str], fields: Mapping[str, FieldSchema], where: str) -> Iterator[str]:

@@ -18,20 +18,17 @@ _NOTHING = FieldConfig("")
 
 
 def compile_sync(sync: SyncConfig, descriptions: Sides[Description]) -> SyncSpec:
-    """What the engine needs to run one sync. Raises ConfigError when a system lacks what its mapping names."""
+    """What the engine needs to run one sync; without `units` there is nothing to run.
+
+    Raises ConfigError when a system lacks the object its mapping names.
+    """
     systems = Sides(_system(sync, Side.LEFT, descriptions.left), _system(sync, Side.RIGHT, descriptions.right))
     objects = Sides(_object(sync, Side.LEFT, descriptions.left), _object(sync, Side.RIGHT, descriptions.right))
-    units = tuple(_units(sync))
-    if not units:
-        raise ConfigError(
-            f"{sync.place}: sync `{sync.name}` has no field that both systems show and one may write; "
-            f"compare the two mappings of `{sync.entity.name}`."
-        )
     return SyncSpec(
         sync.name,
         sync.entity,
         systems,
-        units,
+        tuple(_units(sync)),
         _creates(sync, objects),
         sync.match,
         sync.deletes,

@@ -155,7 +155,13 @@ class App:
         """The sync as the engine runs it; asks both systems for their description."""
         if name not in self._specs:
             sync = self.sync_config(name)
-            self._specs[name] = compile_sync(sync, sync.between.map(self.description))
+            spec = compile_sync(sync, sync.between.map(self.description))
+            if not spec.units:
+                raise ConfigError(
+                    f"{sync.place}: sync `{name}` has no field that both systems show and one may write; "
+                    f"compare the two mappings of `{sync.entity.name}`."
+                )
+            self._specs[name] = spec
         return self._specs[name]
 
     def kind(self, sync: SyncConfig) -> str:

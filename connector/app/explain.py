@@ -213,7 +213,8 @@ def _unlinked(
     candidate: bool,
 ) -> Story | None:
     """Why a key has no link; None when nobody knows it."""
-    keys = Sides[Key | None](None, None).with_(side, key)
+    nobody: Sides[Key | None] = Sides(None, None)
+    keys = nobody.with_(side, key)
     story = Story(sync.name, sync.between, None, keys=keys)
     if dead is not None:
         story.why.append(_dead_sentence(dead))

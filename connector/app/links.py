@@ -76,7 +76,7 @@ def unlink(app: App, ids: Sequence[int]) -> list[LinkShown]:
 
 def closed_link(row: LinkRow) -> LinkRow:
     """The link, ended by a person: a print on each side says that the record lives on, on its own."""
-    prints = Sides[bytes | None](row.prints.left or KEPT, row.prints.right or KEPT)
+    prints: Sides[bytes | None] = Sides(row.prints.left or KEPT, row.prints.right or KEPT)
     return replace(row, state=LinkState.CLOSED, prints=prints)
 
 

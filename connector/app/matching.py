@@ -216,7 +216,7 @@ def _new_links(app: App, tx: Tx, spec: SyncSpec, pairs: list[tuple[Key, Key]]) -
     for one, other in pairs:
         mine, yours = left.get(one), right.get(other)
         if mine is None and yours is None:
-            found.append(LinkRow(0, spec.kind, LinkState.LINKED, Sides[Key | None](one, other)))
+            found.append(LinkRow(0, spec.kind, LinkState.LINKED, Sides(one, other)))
         elif mine is None or yours is None or mine.id != yours.id:
             taken = spec.names.left if mine is not None else spec.names.right
             key = one if mine is not None else other
@@ -227,12 +227,13 @@ def _new_links(app: App, tx: Tx, spec: SyncSpec, pairs: list[tuple[Key, Key]]) -
 def _new_apart(tx: Tx, spec: SyncSpec, pairs: list[tuple[Key, Key]], links: list[LinkRow]) -> list[LinkRow]:
     """One ended link per record that has none, so that nothing ever takes it for something else."""
     found = []
+    nobody: Sides[Key | None] = Sides(None, None)
     for side in Side:
         keys = list(dict.fromkeys(pair[0 if side is Side.LEFT else 1] for pair in pairs))
         known = {*tx.links_by_key(spec.kind, side, keys), *(row.keys[side] for row in links)}
         for key in keys:
             if key not in known:
-                found.append(LinkRow(0, spec.kind, LinkState.CLOSED, Sides[Key | None](None, None).with_(side, key)))
+                found.append(LinkRow(0, spec.kind, LinkState.CLOSED, nobody.with_(side, key)))
     return found
 
 

@@ -162,9 +162,9 @@ def migrate(
     side = app.side_of(syncs[0], target)
     for sync in syncs:
         spec = _migration_spec(app, sync, source, side)
+        left_behind[sync.entity.name] = uncovered(spec, spec.units, side)
         if not spec.units:
             continue
-        left_behind[sync.entity.name] = uncovered(spec, spec.units, side)
         ran.append(_migrated(app, sync, spec, allow))
         with app.driver(sync, read_only=True, essential=True) as driver:
             reports.append(_verify(app, driver, spec, sink))

@@ -125,8 +125,10 @@ def _show_plan(app: App, reports: list[Report], kept: _Kept) -> None:
             systems, s.creates, s.updates, s.deletes, s.calls, strict=True
         ):
             left = app.budget(name).left()
-            rows.append([report.sync, name, creates, updates, deletes, calls, "" if left is None else left])
-    table(["sync", "system", "creates", "updates", "deletes", "write calls", "calls left"], rows)
+            if calls:
+                rows.append([report.sync, name, creates, updates, deletes, calls, "" if left is None else left])
+    if rows:
+        table(["sync", "system", "creates", "updates", "deletes", "write calls", "calls left today"], rows)
     for report in reports:
         waiting = {
             name: n for name, n in report.summary.actions.items() if name in ("conflict", "hold", "wait", "refuse")

@@ -34,16 +34,23 @@ def read_syncs(top: Reader, names: Fields[str, object], systems: Systems, files:
         sync = _SyncReader(top.document, name, node, names, systems, files).read()
         if sync is None:
             continue
-        twin = next((o for o in found.values() if _same(o, sync)), None)
-        if twin is not None:
-            expected = f"one sync per entity and pair of systems; `{twin.name}` has these"
-            top.document.problem(section.place(name), f"`{name}`", expected)
+        for other in found.values():
+            _compare(section, sync, other)
         found[name] = sync
     return found
 
 
-def _same(one: SyncConfig, other: SyncConfig) -> bool:
-    return one.entity.name == other.entity.name and set(one.pair) == set(other.pair)
+def _compare(section: Reader, sync: SyncConfig, other: SyncConfig) -> None:
+    """Two syncs between the same systems: one per entity, and the same one left (references are found by that)."""
+    if set(other.pair) != set(sync.pair):
+        return
+    place = section.place(sync.name)
+    if other.entity.name == sync.entity.name:
+        expected = f"one sync per entity and pair of systems; `{other.name}` has these"
+        section.document.problem(place, f"`{sync.name}`", expected)
+    elif other.pair != sync.pair:
+        expected = f"[{other.between.left}, {other.between.right}], the order `{other.name}` has"
+        section.document.problem(place, f"`{sync.name}` between {sync.between.left} and {sync.between.right}", expected)
 
 
 class _SyncReader:

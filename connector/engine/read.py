@@ -87,9 +87,7 @@ Known = tuple[dict[Key, LinkRow], set[Key], dict[Key, DeadRow]]
 def _known(tx: Tx, kind: str, side: Side, keys: Sequence[Key]) -> Known:
     links = tx.links_by_key(kind, side, keys)
     rest = [key for key in keys if key not in links]
-    if not rest:
-        return links, set(), {}
-    return links, tx.tombstones(kind, side, rest), tx.dead_by_key(kind, side, rest)
+    return links, tx.tombstones(kind, side, rest) if rest else set(), tx.dead_by_key(kind, side, keys)
 
 
 def take_records(
@@ -110,10 +108,14 @@ def take_records(
         link = links.get(record.key)
         if _is_over(known, side, record.key, record):
             continue
-        if link is not None:
+        parked = dead.get(record.key)
+        if parked is not None and parked.version == record.version and not forced:
+            work.tally.read += 1
+            work.tally.add("failed")
+        elif link is not None:
             _take_linked(work, side, record, link, linked, seen, forced=forced)
         else:
-            _take_unlinked(work, side, record, dead.get(record.key), unlinked, forced=forced)
+            _take_unlinked(work, side, record, unlinked)
     if linked:
         work.spool.add_linked(side, linked)
     if unlinked:
@@ -164,18 +166,12 @@ def _is_over(known: Known, side: Side, key: Key, record: Record | None) -> bool:
     return link.keys[side] != key or (link.state is LinkState.CLOSED and (gone or link.prints[side] is not None))
 
 
-def _take_unlinked(
-    work: Work, side: Side, record: Record, dead: DeadRow | None, unlinked: list[Unlinked], *, forced: bool
-) -> None:
+def _take_unlinked(work: Work, side: Side, record: Record, unlinked: list[Unlinked]) -> None:
     partner, in_scope = work.spec.systems[side].mapping.place(record.fields or {})
     if not in_scope:
         work.tally.read += 1
         work.tally.add("skipped")
         work.tally.extra["filtered"] += 1
-        return
-    if dead is not None and dead.version == record.version and not forced:
-        work.tally.read += 1
-        work.tally.add("failed")
         return
     unlinked.append((record, work.is_ours(side, record), partner))
 

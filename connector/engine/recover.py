@@ -162,7 +162,7 @@ def _search(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at
     for row in rows:
         records = hits.get(row.external or "", [])
         if len(records) == 1:
-            _settle(work, row, records[0], found, at, own=True)
+            _settle(work, row, records[0], found, at)
         elif not records:
             again.append(row)
         else:
@@ -187,7 +187,7 @@ def _own_records(work: Work, side: Side, rows: Sequence[IntentRow], found: _Foun
         sent = msgspec.json.decode(work.vault.open(row.body, b"intent"))
         same = free.get(_look_of(work, side, sent), [])
         if same:
-            _settle(work, row, same.pop(0), found, at, own=True)
+            _settle(work, row, same.pop(0), found, at)
         else:
             again.append(row)
     if again:
@@ -260,7 +260,7 @@ def _write(work: Work, row: IntentRow) -> Write:
 def _take(work: Work, row: IntentRow, outcome: Outcome, found: _Found, at: float) -> None:
     error = outcome.error
     if error is None and outcome.record is not None:
-        _settle(work, row, outcome.record, found, at, own=True)
+        _settle(work, row, outcome.record, found, at)
     elif error is None:
         _gone_or_hint(work, row, outcome, found, at)
     elif isinstance(error, (UncertainError, TransientError, DeniedError)):
@@ -308,7 +308,7 @@ def _read_back(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found,
         sent = _sent(work, row)
         shown = work.decode(side, record).values
         if all(shown.get(name) == value for name, value in sent.items()):
-            _settle(work, row, record, found, at, own=record.modified_by == work.spec.systems[side].principal)
+            _settle(work, row, record, found, at)
         _drop(work, row, found, at, "outcome unknown, read again")
 
 
@@ -325,14 +325,18 @@ def _unit_fields(work: Work, unit: str) -> tuple[str, ...]:
     return known.fields if known is not None else (unit,)
 
 
-def _settle(work: Work, row: IntentRow, record: Record, found: _Found, at: float, *, own: bool) -> None:
-    """Applied: link and base as the settlement says, and a hint so that the record is looked at once more."""
+def _settle(work: Work, row: IntentRow, record: Record, found: _Found, at: float) -> None:
+    """Applied: link and base as the settlement says, and a hint so that the record is looked at once more.
+
+    What is shown now may be younger than our write: only where we wrote last is it all ours.
+    """
     link = found.updates.get(row.link, found.links[row.link])
     settlement = thaw(row.context)
     if settlement.retire:
         _close(work, row, found)
         return
     base = unpack(link.base, work.layouts.get(link.layout, ()))
+    own = work.is_last_ours(row.side, record)
     sent = None if own else _sent(work, row)
     new, _, _ = settle(work, link, base, settlement, row.side, record, own=own, sent=sent)
     found.updates[link.id] = new

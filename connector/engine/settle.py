@@ -95,8 +95,8 @@ def settle(
 ) -> tuple[LinkRow, Decoded, dict[str, bytes]]:
     """The link after the write, and what the record shows, decoded and encoded.
 
-    own: the record shown is certainly the result of our write. Otherwise only units that show what was sent take a new
-    base; the others are left for the next plan to see.
+    own: the record shown is certainly the result of our write. Otherwise `sent` was applied and somebody may have written
+    since: a unit that shows something else takes what was sent as its base, and the next plan sees the change.
     """
     decoded = work.decode(target, record)
     shown = work.shape.encodings(decoded.values)
@@ -104,8 +104,9 @@ def settle(
     for unit, source_print in settlement.units.items():
         if unit == "lines" or unit not in shown:
             continue
-        if own or shown[unit] == sent_encodings.get(unit):
-            base.prints[unit] = _pair(target, source_print, work.shape.print(unit, shown[unit], target, link.id))
+        settled = shown[unit] if own else sent_encodings.get(unit)
+        if settled is not None:
+            base.prints[unit] = _pair(target, source_print, work.shape.print(unit, settled, target, link.id))
             _seal(work, base, unit, settlement, decoded.values, target)
     if settlement.lines is not None and own:
         _settle_lines(work, link.id, base, settlement, target, decoded.values.get("lines"))

@@ -100,6 +100,11 @@ class Work:
         principal = self.spec.systems[side].principal
         return principal is not None and record.created_by == principal
 
+    def is_last_ours(self, side: Side, record: Record) -> bool:
+        """True when nobody but this connection's own principal can have made the record's newest version."""
+        principal = self.spec.systems[side].principal
+        return principal is not None and record.modified_by == principal
+
     def hide(self, detail: str) -> bytes:
         """A sentence that may quote a customer's value, sealed for the store; `vault.open(..., DETAIL)` shows it."""
         return self.vault.seal(detail.encode(), DETAIL)

@@ -174,11 +174,13 @@ class EntryParser:
         writable = direction != "read" and not self.read_only
         parser = EntryParser(self.document, f"{self.what} lines", field.lines, read_only=not writable, in_lines=True)
         rows = options.section("fields", required=True)
-        if rows is None or source is None or line_id is None:
+        if rows is None or source is None:
             return None
         parser.read(rows, rows.place)
         parser.check_writers({external_key: options.place("external_key")} if external_key else {})
         parser.check_required(options.place("fields"))
+        if line_id is None:
+            return None
         lines = LinesSpec(line_id, external_key, tuple(parser.entries))
         return Entry((field,), place, source, lines=lines, read=direction != "write", write=direction != "read")
 

@@ -243,6 +243,16 @@ class World:
         units = tuple(replace(unit, flow=flow) for unit in self.specs[entity].units)
         self.specs[entity] = replace(self.specs[entity], units=units, creates=frozenset({target}))
 
+    def with_idempotency(self, seconds: float) -> None:
+        """Both systems remember idempotency keys that long."""
+        for entity, spec in self.specs.items():
+            systems = spec.systems.map(
+                lambda system: replace(system, capabilities=replace(system.capabilities, idempotency=seconds))
+            )
+            self.specs[entity] = replace(spec, systems=systems)
+            self.crm.with_capabilities(systems.left.object, idempotency=seconds)
+            self.erp.with_capabilities(systems.right.object, idempotency=seconds)
+
     def lose_store(self) -> None:
         """Go on with an empty store under the same key."""
         self.store.close()
