@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+PASSED, FAILED, NOTED, HEADING = "ok", "FAIL", "", "part"
+
 
 class Checks:
     """quiet: print nothing (tests read `failed`)."""
@@ -16,20 +18,25 @@ class Checks:
     @property
     def failed(self) -> list[str]:
         """Each failed check as one sentence."""
-        return [f"{name}: {figure}" for mark, name, figure in self.rows if mark == "FAIL"]
+        return [f"{name}: {figure}" for mark, name, figure in self.rows if mark == FAILED]
 
     def say(self, line: str) -> None:
         self.lines.append(line)
         if not self.quiet:
             print(line, flush=True)
 
+    def begin(self, part: str) -> None:
+        """What follows belongs to this part: a line while it runs, a heading in the table."""
+        self.rows.append((HEADING, part, ""))
+        self.say(f"{part} ...")
+
     def figure(self, name: str, value: object) -> None:
         """A number for the table that nothing is checked on."""
-        self._row("", name, str(value))
+        self._row(NOTED, name, str(value))
 
     def holds(self, ok: bool, name: str, figure: object = "") -> bool:
         """A statement that must hold; `figure` is shown beside it."""
-        self._row("ok" if ok else "FAIL", name, str(figure))
+        self._row(PASSED if ok else FAILED, name, str(figure))
         return ok
 
     def equal(self, name: str, found: object, wanted: object) -> bool:
@@ -43,15 +50,17 @@ class Checks:
 
     def _row(self, mark: str, name: str, figure: str) -> None:
         self.rows.append((mark, name, figure))
-        self.say(f"  {mark:4} {name}{': ' if figure else ''}{figure}")
+        if mark == FAILED:
+            self.say(f"  {mark} {name}: {figure}")
 
     def table(self, title: str) -> None:
-        """Everything once more, in columns."""
-        width = max((len(name) for _, name, _ in self.rows), default=0)
+        """Everything, in columns."""
+        width = max((len(name) for mark, name, _ in self.rows if mark != HEADING), default=0)
         self.say(f"\n{title}")
         for mark, name, figure in self.rows:
-            self.say(f"  {mark:4} {name:{width}}  {figure}".rstrip())
-        self.say(f"{len(self.failed)} of {sum(bool(mark) for mark, _, _ in self.rows)} checks failed")
+            self.say(f"\n{name}" if mark == HEADING else f"  {mark:4} {name:{width}}  {figure}".rstrip())
+        made = sum(mark in (PASSED, FAILED) for mark, _, _ in self.rows)
+        self.say(f"\n{made} checks, {len(self.failed)} failed")
 
     def save(self, path: str | None) -> None:
         """Keep everything said, as a file."""

@@ -138,7 +138,7 @@ def _row(shape: Shape, number: int, key: str, values: dict[str, Value], target: 
     prints = Sides(shape.whole(encodings, Side.LEFT, number), shape.whole(encodings, Side.RIGHT, number))
     return LinkRow(
         number, "crm/erp/bench", LinkState.LINKED, Sides(f"C-{number}", key), 1, Sides("1", "1"), prints, 1, 1,
-        pack(base, shape.units),
+        pack(base, shape.layout),
     )  # fmt: skip
 
 

@@ -26,13 +26,12 @@ FIELDS: dict[str, dict[str, str]] = {
     "account": {name: name for name in ("number", "name", "phone", "fax", "website", "industry", "currency")}
     | {"terms": "payment_terms", "remarks": "notes"}
     | {own: f"billing_{other}" for own, other in _ADDRESS.items()},
-    "product": {"code": "sku", "name": "name", "group": "category", "unit": "unit", "price": "price", "currency": "currency"},
-    "order": {name: name for name in ("required_date", "freight", "currency", "carrier", "tracking")}
+    "product": {name: name for name in ("name", "unit", "price", "currency")} | {"code": "sku", "group": "category"},
+    "order": {name: name for name in ("freight", "currency", "carrier", "tracking")}
     | {"due_date": "required_date", "title": "name", "customer_reference": "po_number", "order_date": "close_date"}
     | {"number": "erp_number", "remarks": "notes", "total": "amount"}
     | {f"ship_{own}": f"shipping_{other}" for own, other in _ADDRESS.items()},
-}  # fmt: skip
-del FIELDS["order"]["required_date"]
+}
 COUNTRIES = {"account": ("country", "billing_country"), "order": ("ship_country", "shipping_country")}
 LINE = {"quantity": "quantity", "price": "unit_price", "discount_percent": "discount_percent"}
 
@@ -62,11 +61,9 @@ class World:
             with systems.client(system) as client:
                 self.raw[system] = {entity: records(client, names[system]) for entity, names in OBJECTS.items()}
         self.keys = {
-            "erp": {entity: {r["id"]: r["id"] for r in found} for entity, found in self.raw["erp"].items()},
-            "crm": {
-                entity: {r["id"]: r["fields"]["external_id"] for r in found} for entity, found in self.raw["crm"].items()
-            },
-        }  # fmt: skip
+            system: {entity: {r["id"]: _key(system, r) for r in found} for entity, found in raw.items()}
+            for system, raw in self.raw.items()
+        }
 
     def view(self, system: str) -> View:
         """Everything of one side, by the ERP's keys and in the ERP's terms."""
@@ -117,6 +114,10 @@ class World:
             record = next(r for r in self.raw[system]["order"] if self.keys[system]["order"][r["id"]] == edit.key)
             fields["lines"] = [{"id": line["id"]} for line in record["fields"]["lines"]]
         fields["lines"][edit.line][LINE[edit.field] if crm else edit.field] = edit.value
+
+
+def _key(system: str, record: Mapping[str, Any]) -> str:
+    return str(record["id"] if system == "erp" else record["fields"]["external_id"])
 
 
 def apply(view: View, edit: Edit) -> None:

@@ -269,6 +269,9 @@ class Tx(Protocol):
 
     def drop_lease(self, name: str, owner: str) -> None: ...
 
+    def end_lease(self, name: str) -> None:
+        """Free it, whoever holds it: for callers who know that the holder has ended."""
+
 
 class Store(Protocol):
     """The state store. `begin` opens one write transaction; leaving the block commits, an exception rolls back."""

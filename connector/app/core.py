@@ -99,6 +99,14 @@ class App:
         return self._store
 
     @contextmanager
+    def sole(self, kind: str) -> Iterator[bool]:
+        """True inside the block when no other process can be running syncs of this kind on this store."""
+        from connector.state.sole import sole
+
+        with sole(self.config.state.url, kind) as alone:
+            yield alone
+
+    @contextmanager
     def look(self) -> Iterator[Tx]:
         """A read-only transaction on the store."""
         with self.store.look() as tx:

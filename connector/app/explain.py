@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from connector.app.core import App
-from connector.app.live import Live, label, read_keys, read_links
+from connector.app.live import Live, label, read_keys, read_links, reason_of
 from connector.config import SyncConfig
 from connector.errors import ConfigError, ConnectorError
 from connector.mapping.located import listed, nearest
@@ -111,7 +111,7 @@ def _story(app: App, sync: SyncConfig, side: Side, key: Key, field_name: str | N
     unit = _unit_of(app, sync, field_name)
     story.events = [_event(app, sync, row) for row in journal if unit is None or _concerns(row, unit)]
     _live(app, sync, link, story, field_name)
-    _why(story, sync, link, [row for row in conflicts if unit in (None, row.unit) or row.unit == "*"], hints, dead)
+    _why(app, story, sync, link, [row for row in conflicts if unit in (None, row.unit) or row.unit == "*"], hints, dead)
     return story
 
 
@@ -175,6 +175,7 @@ def _arrow(sync: SyncConfig, flow: str) -> str:
 
 
 def _why(
+    app: App,
     story: Story,
     sync: SyncConfig,
     link: LinkRow,
@@ -187,10 +188,10 @@ def _why(
     if link.state.value == "closed":
         story.why.append("the link was ended; the sync leaves both records alone")
     for row in conflicts:
-        what = "both sides changed it" if row.reason == "conflict" else row.reason
+        what = "both sides changed it" if row.reason == "conflict" else reason_of(app, row)
         story.why.append(f"{row.unit} waits for a decision ({what}): connector conflicts resolve {row.link}:{row.unit}")
     story.why += [_hint_sentence(sync, hint) for hint in hints]
-    story.why += [_dead_sentence(row) for row in dead]
+    story.why += [_dead_sentence(app, row) for row in dead]
 
 
 def _hint_sentence(sync: SyncConfig, hint: HintRow) -> str:
@@ -198,8 +199,8 @@ def _hint_sentence(sync: SyncConfig, hint: HintRow) -> str:
     return f"{hint.key} in {sync.between[hint.side]} is looked at again ({hint.reason}{waits})"
 
 
-def _dead_sentence(row: DeadRow) -> str:
-    return f"refused as a dead letter: {row.reason} - correct it, then connector dead-letters retry {row.id}"
+def _dead_sentence(app: App, row: DeadRow) -> str:
+    return f"a dead letter: {reason_of(app, row)} - correct it, then connector dead-letters retry {row.id}"
 
 
 def _unlinked(
@@ -217,7 +218,7 @@ def _unlinked(
     keys = nobody.with_(side, key)
     story = Story(sync.name, sync.between, None, keys=keys)
     if dead is not None:
-        story.why.append(_dead_sentence(dead))
+        story.why.append(_dead_sentence(app, dead))
     story.why += [_hint_sentence(sync, hint) for hint in hints]
     if ended:
         story.why.append("its link was ended when the record was deleted")

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from connector.app.core import App
 from connector.engine.shape import Shape
 from connector.engine.spec import SyncSpec
+from connector.engine.work import DETAIL
+from connector.errors import ConnectorError
 from connector.mapping.translate import Decoded
 from connector.merge.rules import Unit
 from connector.model.entities import Entity
 from connector.model.records import Key, Record
-from connector.model.rows import LinkRow
+from connector.model.rows import ConflictRow, DeadRow, LinkRow
 from connector.model.values import Line, Side, Sides, Value, Values
 
 
@@ -91,3 +93,14 @@ def shown(value: Value) -> str | None:
 
 def _line(line: Line) -> str:
     return ", ".join(f"{name} {shown(value)}" for name, value in line.values.items() if value is not None)
+
+
+def reason_of(app: App, row: ConflictRow | DeadRow) -> str:
+    """Why something waits: the short reason of the store, and the sealed sentence that may quote a value."""
+    if row.body is None:
+        return row.reason
+    try:
+        detail = app.vault.open(row.body, DETAIL).decode()
+    except ConnectorError:
+        return row.reason  # sealed under another key: the short reason is all there is
+    return detail if detail.startswith(row.reason) else f"{row.reason}: {detail}"

@@ -13,6 +13,7 @@ from connector.app.links import closed_link
 from connector.app.live import label
 from connector.clock import new_id
 from connector.config import SyncConfig
+from connector.engine.shape import Shape
 from connector.engine.spec import SyncSpec
 from connector.engine.work import plain
 from connector.errors import ConfigError
@@ -198,7 +199,7 @@ def decide(app: App, name: str, path: str | Path) -> Decided:
     with app.store.begin() as tx:
         links = _new_links(app, tx, spec, wanted[LINK])
         apart = _new_apart(tx, spec, wanted[APART], links)
-        layout = tx.layout(spec.kind, [unit.name for unit in spec.units])
+        layout = tx.layout(spec.kind, Shape(spec, app.vault).layout)
         ids = iter(tx.reserve_ids(len(links) + len(apart))) if links or apart else iter(())
         for row in (*links, *apart):
             row.id, row.layout = next(ids), layout

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from connector.app.core import App
-from connector.app.live import Live, read_keys, read_links
+from connector.app.live import Live, read_keys, read_links, reason_of
 from connector.app.live import label as label_of
 from connector.app.running import Ran
 from connector.app.running import sync as run_syncs
@@ -113,7 +113,16 @@ def _fetched(app: App, sync: SyncConfig, links: Sequence[LinkRow]) -> tuple[dict
 
 def _shown(app: App, sync: SyncConfig, row: ConflictRow, link: LinkRow, live: Live | None, note: str) -> Conflict:
     found = Conflict(
-        *(conflict_id(row), sync.name, sync.entity.name, row.unit, row.reason, row.since, link.keys, sync.between),
+        *(
+            conflict_id(row),
+            sync.name,
+            sync.entity.name,
+            row.unit,
+            reason_of(app, row),
+            row.since,
+            link.keys,
+            sync.between,
+        ),
         choice=row.choice,
         note=note,
     )
@@ -154,8 +163,8 @@ def _resolve(app: App, sync: SyncConfig, ids: Sequence[str], side: Side) -> list
     for row in rows:
         if row.unit != RECORD and row.reason != CONFLICT:
             raise RejectedError(
-                f"{conflict_id(row)} is not a conflict but {row.reason}. Correct the value in its system or the "
-                "mapping; the next sync takes it up."
+                f"{conflict_id(row)} is not a conflict but {reason_of(app, row)}. Correct the value in its system "
+                "or the mapping; the next sync takes it up."
             )
     live = read_links(app, sync.name, [links[row.link] for row in rows])
     spec = app.spec(sync.name)
@@ -209,7 +218,7 @@ def _look_again(app: App, entry: Resolved) -> None:
 
 def dead_letters(app: App, names: Iterable[str] = ()) -> list[DeadLetter]:
     """Every parked action of these syncs, oldest first."""
-    return [_letter(sync, row) for sync, row in _dead(app, names)]
+    return [_letter(app, sync, row) for sync, row in _dead(app, names)]
 
 
 def _dead(app: App, names: Iterable[str]) -> Iterator[tuple[SyncConfig, DeadRow]]:
@@ -220,10 +229,11 @@ def _dead(app: App, names: Iterable[str]) -> Iterator[tuple[SyncConfig, DeadRow]
             yield sync, row
 
 
-def _letter(sync: SyncConfig, row: DeadRow) -> DeadLetter:
+def _letter(app: App, sync: SyncConfig, row: DeadRow) -> DeadLetter:
     assert row.id is not None
     system = sync.between[row.side]
-    return DeadLetter(row.id, sync.name, system, row.key, row.op, row.reason, row.code, row.since, row.attempts)
+    reason = reason_of(app, row)
+    return DeadLetter(row.id, sync.name, system, row.key, row.op, reason, row.code, row.since, row.attempts)
 
 
 def dead_labels(app: App, letters: Sequence[DeadLetter]) -> dict[int, str]:
@@ -266,4 +276,4 @@ def _take(app: App, ids: Collection[int], names: Iterable[str], *, again: bool) 
             tx.drop_dead(row.kind, row.side, [row.key])
         if again:
             tx.put_hints([HintRow(row.kind, row.side, row.key, None, "retry", now, first=now) for _, row in chosen])
-    return [_letter(sync, row) for sync, row in chosen]
+    return [_letter(app, sync, row) for sync, row in chosen]

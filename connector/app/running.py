@@ -107,20 +107,25 @@ def _since(app: App, before: Mapping[str, int]) -> dict[str, int]:
 def run_one(app: App, sync: SyncConfig, spec: SyncSpec, options: Options) -> Report:
     """One run of one sync. The lease is given back however it ends, Ctrl-C included."""
     owner = new_id()
-    with app.driver(sync) as driver, app.spool() as spool, _lease_returned(app, spec.kind, owner):
+    with app.driver(sync) as driver, app.spool() as spool, _leased(app, spec.kind, owner):
         return driver.run(sync_run(spec, app.vault, spool, replace(options, owner=owner)))
 
 
 @contextmanager
-def _lease_returned(app: App, kind: str, owner: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception:
-        raise  # the run gave it back itself
-    except BaseException:
-        with app.store.begin() as tx:
-            tx.drop_lease(kind, owner)
-        raise
+def _leased(app: App, kind: str, owner: str) -> Iterator[None]:
+    """Free the lease of a run that was killed; give back that of one that is interrupted."""
+    with app.sole(kind) as alone:
+        if alone:
+            with app.store.begin() as tx:
+                tx.end_lease(kind)
+        try:
+            yield
+        except Exception:
+            raise  # the run gave it back itself
+        except BaseException:
+            with app.store.begin() as tx:
+                tx.drop_lease(kind, owner)
+            raise
 
 
 # -------------------------------------------------------------------------------------------------- verify
@@ -174,10 +179,11 @@ def migrate(
 
 
 def _migration_spec(app: App, sync: SyncConfig, source: str, side: Side) -> SyncSpec:
-    """Everything the target can take, whoever owns it in daily work: the owner has moved."""
-    fields = {name: replace(rule, owner=None) for name, rule in sync.fields.items()}
-    turned = replace(sync, direction=source, fields=fields)
-    return one_way(compile_sync(turned, sync.between.map(app.description)), side)
+    """Everything the target can take, whichever way the sync runs otherwise; what the target owns stays its own."""
+    spec = compile_sync(replace(sync, direction=source), sync.between.map(app.description))
+    owned = {name for name, rule in sync.fields.items() if rule.owner == sync.between[side]}
+    units = tuple(unit for unit in spec.units if unit.name not in owned)
+    return one_way(replace(spec, units=units), side)
 
 
 def _migrated(app: App, sync: SyncConfig, spec: SyncSpec, allow: Collection[str]) -> Ran:

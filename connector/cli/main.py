@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from collections.abc import Sequence
@@ -53,8 +54,16 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if not isinstance(error, ClickError):
             raise
-        complain(f"{error.format_message()} Try `connector --help`.")  # type: ignore[attr-defined]  # see ClickError
+        complain(_usage(error))
         return ERROR
+
+
+def _usage(error: Exception) -> str:
+    """What is wrong with the command line, and whose help says how it is written."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "connector"
+    message = str(error.format_message()).rstrip(".")  # type: ignore[attr-defined]  # see ClickError
+    return f"{message}. Try `{command} --help`."
 
 
 def _sentence(error: ConnectorError) -> str:
@@ -67,9 +76,16 @@ def _stop(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
+def _spare_the_collector() -> None:
+    """Records are plain trees without cycles: looking for cycles among them took a fifth of a large run's time."""
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+
+
 def main() -> None:
     """The console script. A polite kill ends a command as Ctrl-C does."""
     signal.signal(signal.SIGTERM, _stop)
+    _spare_the_collector()
     sys.exit(run(sys.argv[1:]))
 
 

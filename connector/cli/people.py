@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +21,7 @@ from connector.cli.common import (
     show_ran,
 )
 from connector.cli.output import complain, emit, moment, named, plain, say, table
+from connector.errors import ConfigError
 
 if TYPE_CHECKING:
     from connector.app.explain import Story
@@ -304,8 +306,10 @@ def links_unlink(
 
     with opened(config, quiet=True) as app:
         if not yes:
-            say("Both records of each link stay as they are. The sync will not touch, link or make them again.")
-            typer.confirm(f"End {len(ids)} link{'' if len(ids) == 1 else 's'}?", abort=True)
+            complain("Both records of each link stay as they are. The sync will not touch, link or make them again.")
+            if not sys.stdin.isatty():
+                raise ConfigError("Nothing was done. Say --yes to end the links.")
+            typer.confirm(f"End {len(ids)} link{'' if len(ids) == 1 else 's'}?", abort=True, err=True)
         found = unlink(app, ids)
     if json:
         emit({"unlinked": found})

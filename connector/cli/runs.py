@@ -227,7 +227,7 @@ def _show_certificate(found: Certificate) -> None:
     if different:
         table(["field", "same", "different"], different)
     for entity, names in found.left_behind.items():
-        say(f"{entity}: {found.target} has no place for {', '.join(names)}")
+        say(f"{entity}: {found.target} does not take {', '.join(names)}")
     if found.complete:
         say(f"Complete: everything of {found.source} is in {found.target}, to the cent.")
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -63,7 +64,7 @@ def init(
     known = ", ".join(discover())
     plans = []
     for word, adapter, name in (("CRM", crm, crm_name), ("ERP", erp, erp_name)):
-        chosen = adapter or typer.prompt(f"Adapter of the {word} ({known})", err=True)
+        chosen = adapter or _asked(word, known)
         if not is_name(name):
             raise ConfigError(f"`{name}` cannot be a system's name; use letters, digits, `-` and `_`, a letter first.")
         plans.append(SystemPlan(name, chosen, settings_template(get(chosen).settings, name)))
@@ -78,6 +79,12 @@ def init(
     say(f"Wrote {config} for {', '.join(entities)}, and {key}. Keep the key: without it the state cannot be read.")
     say(f"Next: set the variables named in {config}, then connector check")
     return DONE
+
+
+def _asked(word: str, known: str) -> str:
+    if not sys.stdin.isatty():
+        raise ConfigError(f"Name the adapters with --crm and --erp; there are {known}.")
+    return str(typer.prompt(f"Adapter of the {word} ({known})", err=True))
 
 
 # ---------------------------------------------------------------------------------------------------- check

@@ -9,7 +9,7 @@ T3  applied -> settle; not applied -> hint or dead letter; unknown -> stays SENT
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from connector.engine.assess import Item, ItemPlan
 from connector.engine.draft import RETRY, Draft, Drafter, Pending, Thread
@@ -301,6 +301,10 @@ def _applied(work: Work, pending: Pending, outcome: Outcome, last: _Last, at: fl
     item.keys = item.keys.with_(side, record.key)
     item.decoded[side], item.encodings[side] = decoded, shown
     _flow_back(work, thread)
+    if thread.follow:
+        # Should we die before that, the run after us must not take the record for settled when the feed shows it.
+        thread.link = replace(thread.link, prints=thread.link.prints.with_(side, None))
+        last.updates[thread.link.id] = thread.link
 
 
 def _linked(link: LinkRow, side: Side, key: Key) -> LinkRow:

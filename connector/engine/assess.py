@@ -233,7 +233,7 @@ class Assessor:
         if item.doubt:
             plan.reason = item.doubt
             plan.refused = True
-        elif item.own and item.link is None and self.work.open_creates[source]:
+        elif item.link is None and self.work.open_creates[source] and self._may_be_ours(source):
             plan.waits = ""
             plan.reason = "may be the result of a write whose outcome is not known yet"
         elif item.own and item.link is None:
@@ -248,6 +248,10 @@ class Assessor:
         else:
             self._plan_create(plan, source, target)
         return plan
+
+    def _may_be_ours(self, side: Side) -> bool:
+        """Whether we may have made the record: it says so, or its system never tells."""
+        return self.item.own or self.spec.systems[side].principal is None
 
     def _plan_create(self, plan: ItemPlan, source: Side, target: Side) -> None:
         """Everything the target can hold and the source may send; a required reference that is not linked waits."""

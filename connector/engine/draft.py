@@ -218,7 +218,7 @@ class Drafter:
             seen=seen,
             layout=self.work.layout,
             canon=CANON_REV,
-            base=pack(thread.base, self.work.shape.units),
+            base=pack(thread.base, self.work.shape.layout),
         )
         if item.fresh:
             self.draft.inserts.append(thread.link)

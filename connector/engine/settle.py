@@ -95,19 +95,17 @@ def settle(
 ) -> tuple[LinkRow, Decoded, dict[str, bytes]]:
     """The link after the write, and what the record shows, decoded and encoded.
 
-    own: the record shown is certainly the result of our write. Otherwise `sent` was applied and somebody may have written
-    since: a unit that shows something else takes what was sent as its base, and the next plan sees the change.
+    own: the record shown is certainly the result of our write. Otherwise `sent` was applied and somebody may have
+    written since: a unit that shows something else takes what was sent as its base, and the next plan sees the change.
     """
     decoded = work.decode(target, record)
     shown = work.shape.encodings(decoded.values)
-    sent_encodings = work.shape.encodings(sent) if sent is not None and not own else {}
+    values = decoded.values if own or sent is None else sent
+    settled = work.shape.encodings(values) if not own else shown
     for unit, source_print in settlement.units.items():
-        if unit == "lines" or unit not in shown:
-            continue
-        settled = shown[unit] if own else sent_encodings.get(unit)
-        if settled is not None:
-            base.prints[unit] = _pair(target, source_print, work.shape.print(unit, settled, target, link.id))
-            _seal(work, base, unit, settlement, decoded.values, target)
+        if unit != "lines" and unit in settled and unit in shown:
+            base.prints[unit] = _pair(target, source_print, work.shape.print(unit, settled[unit], target, link.id))
+            _seal(work, base, unit, settlement, values, target)
     if settlement.lines is not None and own:
         _settle_lines(work, link.id, base, settlement, target, decoded.values.get("lines"))
         if "lines" in shown and "lines" in settlement.units:
@@ -118,7 +116,7 @@ def settle(
     if settlement.whole is not None:
         prints = prints.with_(target.other, settlement.whole)
         seen = seen.with_(target.other, _greatest(link.seen[target.other], settlement.version))
-    settled = replace(
+    after = replace(
         link,
         state=LinkState.LINKED,
         keys=link.keys.with_(target, record.key),
@@ -126,9 +124,9 @@ def settle(
         seen=seen,
         layout=work.layout,
         canon=CANON_REV,
-        base=pack(base, work.shape.units),
+        base=pack(base, work.shape.layout),
     )
-    return settled, decoded, shown
+    return after, decoded, shown
 
 
 def _greatest(old: Version | None, new: Version | None) -> Version | None:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from connector.engine.spec import SyncSpec
+from connector.merge.base import LINE
 from connector.merge.rules import Unit
 from connector.model.canonical import NULL, encode
 from connector.model.values import SIDES, Line, Ref, Side, Value, Values
@@ -25,7 +26,7 @@ def person(name: str, side: Side) -> bytes:
 
 
 class Shape:
-    """Turns values into encodings and prints. `units`: names in layout order."""
+    """Turns values into encodings and prints. `layout`: what bases are packed by."""
 
     def __init__(self, spec: SyncSpec, vault: Vault) -> None:
         self.spec = spec
@@ -49,6 +50,7 @@ class Shape:
             if lines is not None and "lines" in self.by_name
             else ()
         )
+        self.layout: tuple[str, ...] = (*self.units, *(LINE + name for name in self.line_fields))
         self._line_persons = {
             side: tuple((name, person("lines." + name, side)) for name in self.line_fields) for side in SIDES
         }

@@ -63,8 +63,8 @@ def plan(spec: SyncSpec, vault: Vault, spool: Spool, sink: Sink, *, full: bool =
 def sync(spec: SyncSpec, vault: Vault, spool: Spool, options: Options) -> Effects[Report]:
     """One run. Raises Halted before the first write when a guard says so; other errors leave what was done settled."""
     work = yield from _begin(spec, vault, spool, dry=False)
-    owner = options.owner or work.run
-    yield from _lease(work, owner)
+    owner = work.owner = options.owner or work.run
+    yield from _lease(work, work.started)
     state = _State()
     try:
         yield from recover(work)
@@ -110,17 +110,18 @@ def _begin(spec: SyncSpec, vault: Vault, spool: Spool, *, dry: bool) -> Effects[
     if dry:
         work.layouts = yield from look(lambda tx: tx.layouts(spec.kind))
     else:
-        work.layout = yield from commit(lambda tx: tx.layout(spec.kind, work.shape.units))
+        work.layout = yield from commit(lambda tx: tx.layout(spec.kind, work.shape.layout))
         work.layouts = yield from look(lambda tx: tx.layouts(spec.kind))
         work.hinted = yield from look(lambda tx: bool(tx.dead(spec.kind)))
     return work
 
 
-def _lease(work: Work, owner: str) -> Effects[None]:
-    epoch = yield from commit(lambda tx: tx.take_lease(work.spec.kind, owner, work.started, LEASE))
-    if epoch is None:
+def _lease(work: Work, at: float) -> Effects[None]:
+    """Take the lease, or make it last longer. Who lost it meanwhile stops: two writers would undo each other's work."""
+    epoch = yield from commit(lambda tx: tx.take_lease(work.spec.kind, work.owner, at, LEASE))
+    if epoch is None or work.epoch not in (0, epoch):
         raise TransientError(f"{work.spec.name}: another run is going on. Wait for it, or look at `connector status`.")
-    work.epoch = epoch
+    work.epoch, work.leased = epoch, at
 
 
 def _read(work: Work, at: float, *, full: bool) -> Effects[None]:
@@ -184,6 +185,9 @@ def _apply(work: Work, only: Wanted | None, state: _State) -> Effects[None]:
 
     def handle(items: list[Item]) -> Effects[None]:
         nonlocal done
+        at = yield from now()
+        if at - work.leased > LEASE / 3:
+            yield from _lease(work, at)
         plans = yield from assess(work, items)
         chosen = plans if only is None else _chosen(work, plans, only, state)
         while chosen:

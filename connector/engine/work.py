@@ -76,7 +76,9 @@ class Work:
     chains: Sides[Chain] = field(default_factory=lambda: Sides(Chain(), Chain()))
     layout: int = 0
     layouts: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    owner: str = ""
     epoch: int = 0
+    leased: float = 0.0
     dry: bool = False
     hinted: bool = False
     reviewing: bool = False

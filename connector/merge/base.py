@@ -1,22 +1,26 @@
 """The base of one link: per unit the prints of both sides at their last agreement, packed into one blob.
 
-Blob: version byte; presence bits, one per unit of the layout; 16 bytes per present unit (left print, right print);
-then a msgpack tail with the line table and sealed values, if any. A layout is the ordered list of unit names of a kind.
+A layout is the ordered list of the unit names of a kind, then of its line fields as `lines.FIELD`. Blob: version byte;
+presence bits, one per unit; 16 bytes per present unit (left print, right print); then a msgpack tail with the line
+table (two ids and one packed blob a line, made like the record's) and sealed values, if any.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import msgspec
 
 PRINT = 8
+LINE = "lines."
 
 Pair = tuple[bytes, bytes]
 
 
-class LineBase(msgspec.Struct, array_like=True):
+@dataclass(slots=True)
+class LineBase:
     """Two line ids known to be the same line, and per line field the prints of both sides."""
 
     left: str
@@ -25,7 +29,7 @@ class LineBase(msgspec.Struct, array_like=True):
 
 
 class _Tail(msgspec.Struct, array_like=True):
-    lines: list[LineBase] | None
+    lines: list[tuple[str, str, bytes]] | None
     sealed: dict[str, bytes]
 
 
@@ -42,33 +46,60 @@ class Base:
     sealed: dict[str, bytes] = field(default_factory=dict)
 
 
-def pack(base: Base, units: Sequence[str]) -> bytes:
-    """One blob for the layout `units`; prints of units outside the layout are dropped."""
-    bits = 0
+@lru_cache(maxsize=256)
+def _split(layout: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Units and line fields of a layout."""
+    units = tuple(name for name in layout if not name.startswith(LINE))
+    return units, tuple(name.removeprefix(LINE) for name in layout if name.startswith(LINE))
+
+
+def _pack_prints(prints: Mapping[str, Pair], names: Sequence[str]) -> bytes:
+    bits, bit = 0, 1
     parts: list[bytes] = []
-    for index, unit in enumerate(units):
-        pair = base.prints.get(unit)
+    for name in names:
+        pair = prints.get(name)
         if pair is not None:
-            bits |= 1 << index
+            bits |= bit
             parts += pair
-    head = b"\x01" + bits.to_bytes((len(units) + 7) // 8, "little")
-    tail = _ENCODER.encode(_Tail(base.lines, base.sealed)) if base.lines is not None or base.sealed else b""
-    return b"".join((head, *parts, tail))
+        bit <<= 1
+    return bits.to_bytes((len(names) + 7) // 8, "little") + b"".join(parts)
 
 
-def unpack(blob: bytes | None, units: Sequence[str]) -> Base:
+def _unpack_prints(blob: bytes, names: Sequence[str]) -> tuple[dict[str, Pair], int]:
+    at = (len(names) + 7) // 8
+    bits = int.from_bytes(blob[:at], "little")
+    prints: dict[str, Pair] = {}
+    for name in names:
+        if bits & 1:
+            prints[name] = (blob[at : at + PRINT], blob[at + PRINT : at + 2 * PRINT])
+            at += 2 * PRINT
+        bits >>= 1
+    return prints, at
+
+
+def pack(base: Base, layout: tuple[str, ...]) -> bytes:
+    """One blob for the layout; prints of units outside it are dropped."""
+    units, line_fields = _split(layout)
+    blob = b"\x01" + _pack_prints(base.prints, units)
+    if base.lines is None and not base.sealed:
+        return blob
+    lines = None
+    if base.lines is not None:
+        lines = [(line.left, line.right, _pack_prints(line.prints, line_fields)) for line in base.lines]
+    return blob + _ENCODER.encode(_Tail(lines, base.sealed))
+
+
+def unpack(blob: bytes | None, layout: tuple[str, ...]) -> Base:
     """The base in a blob that was packed with the same layout; an empty base for None."""
     if blob is None:
         return Base()
-    size = (len(units) + 7) // 8
-    bits = int.from_bytes(blob[1 : 1 + size], "little")
-    at = 1 + size
-    base = Base()
-    for index, unit in enumerate(units):
-        if bits >> index & 1:
-            base.prints[unit] = (blob[at : at + PRINT], blob[at + PRINT : at + 2 * PRINT])
-            at += 2 * PRINT
-    if at < len(blob):
-        tail = _DECODER.decode(blob[at:])
-        base.lines, base.sealed = tail.lines, tail.sealed
+    units, line_fields = _split(layout)
+    body = blob[1:]
+    prints, at = _unpack_prints(body, units)
+    base = Base(prints)
+    if at < len(body):
+        tail = _DECODER.decode(body[at:])
+        base.sealed = tail.sealed
+        if tail.lines is not None:
+            base.lines = [LineBase(left, right, _unpack_prints(p, line_fields)[0]) for left, right, p in tail.lines]
     return base

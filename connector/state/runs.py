@@ -35,14 +35,9 @@ _RUNS = Statement(["limit"], _runs)
 _RUNS_OF = Statement(["sync", "limit"], lambda make: _runs(make, run.c.sync == bindparam("sync")))
 _ADD_INBOX = Statement(_INBOX, lambda make: make.insert(inbox_raw, _INBOX).on_conflict_do_nothing())
 _TAKE = Statement([*_LEASE, "now"], _take)
-_DROP = Statement(
-    ["name", "holder"],
-    lambda make: (
-        update(lease)
-        .values(owner=null(), expires=constant(0))
-        .where(lease.c.name == bindparam("name"), lease.c.owner == bindparam("holder"))
-    ),
-)
+_FREE = update(lease).values(owner=null(), expires=constant(0)).where(lease.c.name == bindparam("name"))
+_DROP = Statement(["name", "holder"], lambda make: _FREE.where(lease.c.owner == bindparam("holder")))
+_END = Statement(["name"], lambda make: _FREE)
 
 
 class Runs(Session):
@@ -74,3 +69,7 @@ class Runs(Session):
     def drop_lease(self, name: str, owner: str) -> None:
         """Give it back; nothing happens when another owner holds it."""
         self._run(_DROP, name, owner)
+
+    def end_lease(self, name: str) -> None:
+        """Free it, whoever holds it: for callers who know that the holder has ended."""
+        self._run(_END, name)

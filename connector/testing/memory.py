@@ -410,6 +410,16 @@ class MemorySystem:
         names = {name for row in table.rows.values() for name in row.fields}
         return {name: FieldSchema(name, "text") for name in sorted(names)}
 
+    def copy(self, clock: Clock) -> MemorySystem:
+        """An independent system that holds the same, without faults and with nothing counted."""
+        with self._lock:
+            made = MemorySystem(self.name, clock, [], self.principal)
+            made._tables = {name: replace(table) for name, table in self._tables.items()}
+            for table in made._tables.values():
+                table.rows = deepcopy(table.rows)
+                table.answers = dict(table.answers)
+            return made
+
     def with_capabilities(self, object_: str, **changes: Any) -> None:
         """Switch powers of an object that is in use."""
         with self._lock:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -260,6 +261,18 @@ class World:
         path.write_bytes(_empty_store())
         self.store = open_store(f"sqlite:///{path}", self.vault)
 
+    def copy(self) -> World:
+        """An independent world that is as this one is now: systems, store, time."""
+        number = next(_COPIES)
+        folder = self.folder / f"copy{number}"
+        folder.mkdir()
+        self.store.copy_to(str(folder / "store.db"))  # type: ignore[attr-defined]
+        store = open_store(f"sqlite:///{folder / 'store.db'}", self.vault)
+        made = World(store, self.vault, folder, replace(self.clock), replace(self.names), self.powers)
+        made.specs = dict(self.specs)
+        made.crm, made.erp = self.crm.copy(made.clock), self.erp.copy(made.clock)
+        return made
+
     # ------------------------------------------------------------------------------------------------- runs
 
     def drive(self, generator: Effects[T], crash: int | None = None, when: When = "before") -> T:
@@ -364,6 +377,7 @@ def total(lines: Iterable[Mapping[str, Any]], quantity: str, price: str) -> Deci
 
 
 _KEY = new_key()
+_COPIES = count()
 
 
 @lru_cache(maxsize=1)
