@@ -293,10 +293,10 @@ def _resolved(
         checks.equal(f"sum of orders in the {system.upper()}, as computed", total, meant)
 
 
-def run(data: Northwind, folder: Path, *, quiet: bool = False) -> Checks:
-    """The whole story in a folder of its own."""
+def run(data: Northwind, folder: Path, *, quiet: bool = False, inside: bool = False) -> Checks:
+    """The whole story in a folder of its own. inside: commands run in this process, not in ones of their own."""
     checks = Checks(quiet=quiet)
-    with running(folder, extra=CONTACTS) as systems:
+    with running(folder, extra=CONTACTS, inside=inside) as systems:
         story(systems, data, checks)
     return checks
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from connector.cli.main import run
 from connector.reference.kit.serve import Running, start
 from connector.state.vault import new_key
 
@@ -44,7 +46,7 @@ class Ended:
 
 @dataclass(slots=True)
 class Systems:
-    """Both applications running, and a configuration that joins them."""
+    """Both applications running, and a configuration that joins them. inside: run commands in this process."""
 
     crm: str
     erp: str
@@ -52,6 +54,7 @@ class Systems:
     folder: Path
     servers: dict[str, Running] = field(default_factory=dict)
     switches: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    inside: bool = False
 
     def client(self, system: str, principal: str = "web") -> httpx.Client:
         url = self.crm if system == "crm" else self.erp
@@ -63,13 +66,20 @@ class Systems:
         return [sys.executable, "-m", "connector.cli.main", *words, "--json", "-c", str(self.config)]
 
     def connector(self, *words: str, seconds: float = 600) -> Ended:
-        """Run a command to its end. Raises subprocess.TimeoutExpired, and ends it, after so many seconds."""
+        """Run a command to its end; in this process when `inside` is set, which saves its start.
+
+        Raises subprocess.TimeoutExpired, and ends a process of its own, after so many seconds.
+        """
         began = time.monotonic()
+        if self.inside:
+            out, said = io.StringIO(), io.StringIO()
+            with redirect_stdout(out), redirect_stderr(said):
+                code = run(self.command(*words)[3:])
+            return Ended(code, _data(out.getvalue()), said.getvalue(), time.monotonic() - began)
         ran = subprocess.run(
             self.command(*words), cwd=self.folder, capture_output=True, text=True, timeout=seconds, check=False
         )
-        data = json.loads(ran.stdout) if ran.stdout.startswith("{") else {}
-        return Ended(ran.returncode, data, ran.stderr, time.monotonic() - began)
+        return Ended(ran.returncode, _data(ran.stdout), ran.stderr, time.monotonic() - began)
 
     def restart(self, system: str) -> None:
         """End a server with SIGKILL and start it on the same database and port."""
@@ -82,8 +92,15 @@ class Systems:
         )
 
 
+def _data(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(text) if text.startswith("{") else {}
+    return found
+
+
 @contextmanager
-def running(folder: Path, *, crm: Mapping[str, Any] | None = None, extra: str = "") -> Iterator[Systems]:
+def running(
+    folder: Path, *, crm: Mapping[str, Any] | None = None, extra: str = "", inside: bool = False
+) -> Iterator[Systems]:
     """Both servers on free loopback ports; `crm`: switches of the CRM, `extra`: more lines of configuration."""
     with ExitStack() as stack:
         servers: dict[str, Running] = {}
@@ -93,7 +110,7 @@ def running(folder: Path, *, crm: Mapping[str, Any] | None = None, extra: str = 
         config = folder / "config.yaml"
         left, right = servers["crm"].url, servers["erp"].url
         config.write_text(_config(folder, left, right) + extra, encoding="utf-8")
-        yield Systems(left, right, config, folder, servers, {"crm": crm or {}})
+        yield Systems(left, right, config, folder, servers, {"crm": crm or {}}, inside)
 
 
 def _config(folder: Path, crm: str, erp: str) -> str:

@@ -62,7 +62,7 @@ def test_a_line_of_half_a_cent_is_rounded_up_before_the_lines_are_added(tmp_path
 
 def test_a_few_odd_rows_come_through_first_sync_edits_and_conflicts_to_the_cent(tmp_path: Path) -> None:
     data = _write(tmp_path)
-    checks = run(data, tmp_path, quiet=True)
+    checks = run(data, tmp_path, quiet=True, inside=True)
     assert checks.failed == []
 
 
@@ -71,5 +71,5 @@ def test_a_few_odd_rows_come_through_first_sync_edits_and_conflicts_to_the_cent(
 def test_the_whole_data_set_comes_through_first_sync_edits_and_conflicts_to_the_cent(tmp_path: Path) -> None:
     data = read(DATA)
     assert data is not None
-    checks = run(data, tmp_path, quiet=True)
+    checks = run(data, tmp_path, quiet=True, inside=True)
     assert checks.failed == []

@@ -231,7 +231,7 @@ def test_children_of_a_merged_record_resolve_to_the_survivor(world: World) -> No
 
 
 def test_a_key_that_ended_is_never_created_again(world: World) -> None:
-    ((left, right),) = linked(world).items()
+    ((left, _),) = linked(world).items()
     world.crm.remove("companies", left)
     world.sync()
     world.crm.restore("companies", left)

@@ -203,7 +203,7 @@ def test_a_policy_decides_between_a_removed_and_a_changed_line(world: World, pol
 
 
 def test_reordering_lines_writes_nothing(world: World) -> None:
-    left, right = order(world, "1", "2", "3")
+    left, _ = order(world, "1", "2", "3")
     before = world.erp.state()
     world.crm.edit("deals", left, lines=list(reversed(deal(world, left))))
     world.sync("order")
