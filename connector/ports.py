@@ -333,7 +333,7 @@ class Spool(Protocol):
         often, mark all of them doubtful. Empty prints never match."""
 
     def match_partners(self) -> None:
-        """Mate records made by us with the unlinked record whose key they carry."""
+        """Mate records made by us with the unlinked record whose key they carry; doubt one that several carry."""
 
     def pairs(self, after: int, limit: int) -> list[tuple[Found, Found]]:
         """Mated records (left, right), by the left one's number."""

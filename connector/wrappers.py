@@ -141,6 +141,14 @@ class Budgeted(Chunked):
             return self._description
 
 
+class _RestingError(TransientError):
+    """A system is left alone. worked: it answered before; one that never did is not waited for."""
+
+    def __init__(self, message: str, after: float, worked: bool) -> None:
+        super().__init__(message, after)
+        self.worked = worked
+
+
 class Retrying(Chunked):
     """Tries again after TransientError, which promises that nothing was done; no other error is tried again.
 
@@ -169,6 +177,8 @@ class Retrying(Chunked):
         return retrying(go)
 
     def _worth_it(self, error: BaseException) -> bool:
+        if isinstance(error, _RestingError) and not error.worked:
+            return False
         return isinstance(error, TransientError) and (error.after or 0.0) <= self._patience
 
 
@@ -182,7 +192,7 @@ class Breaker(Wrapper):
     """After `failures` connection failures in a row, fails fast for `rest` seconds; then one call tries the system.
 
     A connection failure is an UncertainError, or a TransientError without a wait of the system's own. While open it
-    raises TransientError with the seconds left.
+    raises TransientError with the seconds left and what went wrong last.
     """
 
     def __init__(self, inner: Adapter, system: str, clock: Clock, *, failures: int = 5, rest: float = 30.0) -> None:
@@ -193,6 +203,8 @@ class Breaker(Wrapper):
         self._lock = threading.Lock()
         self._failed = 0
         self._open_until = float("-inf")
+        self._worked = False
+        self._last = ""
 
     def around(self, call: Call, go: Callable[[], T]) -> T:
         if call.name == "check":
@@ -200,12 +212,12 @@ class Breaker(Wrapper):
         self._enter()
         try:
             result = go()
-        except UncertainError:
-            self._failure()
+        except UncertainError as error:
+            self._failure(error)
             raise
         except TransientError as error:
             if error.after is None:  # with a wait of its own the system is there, only busy: neither good nor bad
-                self._failure()
+                self._failure(error)
             raise
         except ConnectorError:
             self._reset()
@@ -220,18 +232,21 @@ class Breaker(Wrapper):
             now = self._clock.now()
             wait = self._open_until - now
             if wait > 0:
-                raise TransientError(f"{self.system} failed {self._failed} times; left alone for {wait:.0f} s.", wait)
+                said = f"{self._last} It failed {self._failed} times and is left alone for {wait:.0f} s."
+                raise _RestingError(said, wait, self._worked)
             self._open_until = now + self._rest  # this call tries it; the others wait for its answer
 
-    def _failure(self) -> None:
+    def _failure(self, error: ConnectorError) -> None:
         with self._lock:
             self._failed += 1
+            self._last = str(error)
             if self._failed >= self._allowed:
                 self._open_until = self._clock.now() + self._rest
 
     def _reset(self) -> None:
         with self._lock:
             self._failed = 0
+            self._worked = True
 
 
 class Logged(Wrapper):

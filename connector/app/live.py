@@ -15,7 +15,7 @@ from connector.merge.rules import Unit
 from connector.model.entities import Entity
 from connector.model.records import Key, Record
 from connector.model.rows import ConflictRow, DeadRow, LinkRow
-from connector.model.values import Line, Side, Sides, Value, Values
+from connector.model.values import Side, Sides, Values, shown_value
 
 
 @dataclass(slots=True)
@@ -36,7 +36,9 @@ class Live:
         if decoded is None:
             return {}
         fields = unit.fields if unit is not None else (name,)
-        return {field_name: shown(decoded.values[field_name]) for field_name in fields if field_name in decoded.values}
+        return {
+            field_name: shown_value(decoded.values[field_name]) for field_name in fields if field_name in decoded.values
+        }
 
     def prints(self, spec: SyncSpec, shape: Shape, unit: str) -> Sides[bytes | None]:
         """The unit's prints as the engine makes them; None where a side does not show it."""
@@ -79,20 +81,6 @@ def label(entity: Entity, sides: Iterable[Values]) -> str:
         if words:
             return " ".join(words)
     return ""
-
-
-def shown(value: Value) -> str | None:
-    """A canonical value as text; None stays None."""
-    if value is None:
-        return None
-    if isinstance(value, tuple) and value and isinstance(value[0], Line):
-        lines = [line for line in value if isinstance(line, Line)]
-        return "; ".join(_line(line) for line in lines)
-    return "no lines" if value == () else str(value)
-
-
-def _line(line: Line) -> str:
-    return ", ".join(f"{name} {shown(value)}" for name, value in line.values.items() if value is not None)
 
 
 def reason_of(app: App, row: ConflictRow | DeadRow) -> str:

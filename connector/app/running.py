@@ -12,7 +12,7 @@ from connector.app.plans import SavedPlan
 from connector.clock import new_id
 from connector.config import SyncConfig
 from connector.engine.driver import Driver
-from connector.engine.migrate import Certificate, certify, one_way, uncovered
+from connector.engine.migrate import Certificate, certify, compared, one_way, uncovered
 from connector.engine.spec import SyncSpec
 from connector.engine.sync import Options
 from connector.engine.sync import plan as plan_run
@@ -137,7 +137,7 @@ def verify(app: App, names: Iterable[str], sink: DifferenceSink) -> Verified:
     for sync in app.chosen(names):
         spec = app.spec(sync.name)
         with app.driver(sync, read_only=True, essential=True) as driver:
-            reports.append(_verify(app, driver, spec, sink))
+            reports.append(_verify(app, driver, compared(spec), sink))
     return Verified(reports, balance_problems(reports))
 
 

@@ -120,7 +120,7 @@ def show_ran(ran: list[Ran], *, json: bool) -> int:
     for entry in ran:
         counts = entry.report.counts if entry.report else {}
         status = entry.report.status if entry.report else "halted" if entry.error and _halted(entry) else "failed"
-        calls = ", ".join(f"{name} {count}" for name, count in entry.calls.items())
+        calls = " + ".join(str(count) for count in entry.calls.values())
         rows.append([entry.sync, *(counts.get(name, 0) for name in COUNTS), calls, status])
     table(["sync", *COUNTS, "API calls", "status"], rows)
     for entry in ran:

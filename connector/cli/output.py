@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 WIDE = 160
 """Columns of a table that goes into a file or a pipe."""
+ROOMY = 100
+"""Columns of a terminal from which tables have air."""
+SHORT = 16
+"""Longest text of a column that is kept on one line."""
 EVERY = 10.0
 """Seconds between two lines of progress where there is no terminal."""
 
@@ -38,8 +42,8 @@ def moment(seconds: float | None) -> str:
 def console(*, error: bool = False) -> Console:
     from rich.console import Console
 
-    stream = sys.stderr if error else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else WIDE, highlight=False, markup=False, emoji=False)
+    out = sys.stderr if error else sys.stdout
+    return Console(file=out, width=None if out.isatty() else WIDE, highlight=False, markup=False, emoji=False)
 
 
 def say(text: str) -> None:
@@ -58,14 +62,18 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str |
     from rich.table import Table
     from rich.text import Text
 
+    out = console()
     cells = [["" if cell is None else clean(cell) for cell in row] for row in rows]
-    shown = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    padding = (0, 1) if out.width >= ROOMY else (0, 0)
+    shown = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, padding=padding)
     for number, name in enumerate(columns):
-        numeric = bool(cells) and all(row[number].replace(",", "").isdigit() or not row[number] for row in cells)
-        shown.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        texts = [row[number] for row in cells]
+        numeric = bool(texts) and all(text.isdigit() or not text for text in texts)
+        short = max(map(len, [name, *texts])) <= SHORT  # never broken inside a word; the long ones give way
+        shown.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=short)
     for row in cells:
         shown.add_row(*(Text(cell) for cell in row))
-    console().print(shown)
+    out.print(shown)
 
 
 def emit(data: Any) -> None:

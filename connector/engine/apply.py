@@ -28,7 +28,7 @@ from connector.errors import (
 )
 from connector.merge.records import Step
 from connector.model.records import Key, Op, Outcome, Record, WriteResult
-from connector.model.rows import DeadRow, HintRow, IntentState, LinkRow, LinkState
+from connector.model.rows import DeadRow, HintRow, IntentState, JournalRow, LinkRow, LinkState
 from connector.model.values import SIDES, Side
 from connector.ports import Tx
 
@@ -44,6 +44,7 @@ class _Last:
     done: list[str] = field(default_factory=list)
     hints: list[HintRow] = field(default_factory=list)
     dead: list[DeadRow] = field(default_factory=list)
+    journal: list[JournalRow] = field(default_factory=list)
     closed: list[tuple[int, str]] = field(default_factory=list)
     tombstones: list[tuple[Side, Key]] = field(default_factory=list)
     revived: list[tuple[Side, Key]] = field(default_factory=list)
@@ -118,6 +119,8 @@ def _not_created(drafter: Drafter, plan: ItemPlan, source: Side) -> Thread:
     elif plan.refused:
         drafter.refuse(item, source, "create", plan.reason, "held" if item.doubt else "refused")
         thread.result = "failed"
+    elif item.link is None:
+        drafter.candidate(item, source)
     return thread
 
 
@@ -253,6 +256,7 @@ def _take_outcome(work: Work, pending: Pending, outcome: Outcome, last: _Last, a
         code = error.code if isinstance(error, RejectedError) else "error"
         record = thread.item.records[source]
         version = record.version if record is not None else None
+        last.journal.append(_refused(work, pending, at))
         last.dead.append(
             DeadRow(
                 work.spec.kind,
@@ -268,6 +272,13 @@ def _take_outcome(work: Work, pending: Pending, outcome: Outcome, last: _Last, a
                 work.hide(str(error)),
             )
         )
+
+
+def _refused(work: Work, pending: Pending, at: float) -> JournalRow:
+    """What was to be written, says the line before; this one, that the system did not take it."""
+    fields, rule = ",".join(pending.units), "the system's answer"
+    link, key = pending.thread.link.id, pending.write.key
+    return JournalRow(at, work.run, work.spec.kind, link, pending.side, key, "refused", rule, fields)
 
 
 def _applied(work: Work, pending: Pending, outcome: Outcome, last: _Last, at: float) -> None:
@@ -370,5 +381,7 @@ def _last_commit(tx: Tx, work: Work, last: _Last) -> None:
         tx.put_hints(last.hints)
     if last.dead:
         tx.put_dead(last.dead)
+    if last.journal:
+        tx.append_journal(last.journal)
     if last.released:
         tx.release_hints(last.released)

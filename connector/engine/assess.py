@@ -217,7 +217,13 @@ class Assessor:
         return False
 
     def _missing(self, side: Side) -> Status:
-        """Missing counts as deleted once it was missing before, the settle time ago, and others can be read."""
+        """Missing counts as deleted once it was missing before, the settle time ago, and others can be read.
+
+        Where a person was told that it is gone, that was proved before.
+        """
+        told = self.item.conflicts.get("*")
+        if told is not None and told.prints[side] is None:
+            return Status.DELETED
         since = self.work.missing_since.get((side, str(self.item.keys[side])))
         proved = since is not None and self.work.started - since >= self.spec.settle and self.work.alive[side] > 0
         return Status.DELETED if proved else Status.MISSING
@@ -230,7 +236,9 @@ class Assessor:
             plan.reason = "gone before it was linked"
             return plan
         target = source.other
-        if item.doubt:
+        if self.spec.entity.projects and not any(unit.flow.allows(target) for unit in self.spec.units):
+            plan.reason = f"a {self.spec.entity.name} comes from {self.spec.names[target]}"
+        elif item.doubt:
             plan.reason = item.doubt
             plan.refused = True
         elif item.link is None and self.work.open_creates[source] and self._may_be_ours(source):
@@ -239,6 +247,8 @@ class Assessor:
         elif item.own and item.link is None:
             plan.reason = "made by this connection, but no link knows it"
             plan.refused = True
+        elif not any(unit.flow.allows(target) for unit in self.spec.units):
+            plan.reason = f"this sync writes nothing in {self.spec.names[target]}"
         elif self.spec.entity.projects:
             entity = self.spec.entity.projects
             plan.waits = f"{self.spec.kind_of(entity)}/{source}/{item.keys[source]}"

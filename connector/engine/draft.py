@@ -30,7 +30,7 @@ from connector.model.rows import (
     LinkRow,
     LinkState,
 )
-from connector.model.values import SIDES, Line, Side, Sides, Value, maybe, only
+from connector.model.values import SIDES, Line, Side, Sides, Value, maybe, only, shown_value
 
 RETRY = 60.0
 WAITS = 6 * 3600.0
@@ -119,13 +119,19 @@ class Drafter:
         assert key is not None
         link = item.link.id if item.link else None
         version = record.version if record is not None else None
-        if item.doubt is not None and record is not None:
-            prints = self.work.match_prints(side, item.decoded[side])
-            self.draft.candidates.append(CandidateRow(self.spec.kind, side, key, version, prints))
+        if item.doubt is not None:
+            self.candidate(item, side)
         short = "not sent" if item.doubt is None else "in match review"
         self.draft.dead.append(
             DeadRow(self.spec.kind, side, key, op, short, code, self.now, 1, version, link, self.work.hide(reason))
         )
+
+    def candidate(self, item: Item, side: Side) -> None:
+        """Remember an unlinked record for matching with what later runs find."""
+        record = item.records[side]
+        if record is not None and side in item.decoded and self.spec.match:
+            prints = self.work.match_prints(side, item.decoded[side])
+            self.draft.candidates.append(CandidateRow(self.spec.kind, side, record.key, record.version, prints))
 
     def conflict(self, link: int, unit: str, reason: str, prints: Sides[bytes | None], detail: str = "") -> None:
         body = self.work.hide(detail) if detail else None
@@ -330,7 +336,7 @@ class Drafter:
         assert record is not None
         if thread.result == "unchanged":
             thread.result = "updated"
-        rule = "; ".join(f"{u.unit.source} row {u.decision.row}" for u in units)
+        rule = "; ".join(dict.fromkeys(f"{u.unit.source} row {u.decision.row}" for u in units))
         self.pend(
             thread,
             side,
@@ -360,7 +366,9 @@ class Drafter:
     def _before(self, item: Item, side: Side, units: tuple[str, ...]) -> bytes:
         """The values about to be overwritten, sealed: the pre-image in the journal."""
         values = item.decoded[side].values
-        shown = {n: str(values[n]) for u in units for n in self.work.shape.by_name[u].fields if n in values}
+        shown = {
+            n: shown_value(values[n]) or "" for u in units for n in self.work.shape.by_name[u].fields if n in values
+        }
         return self.work.vault.seal(msgspec.json.encode(shown), b"journal")
 
     def _line_settlement(self, thread: Thread, unit: UnitPlan, side: Side, settlement: Settlement) -> None:

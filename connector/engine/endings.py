@@ -107,9 +107,13 @@ def close(drafter: Drafter, thread: Thread, *, both: bool = False, ended: Side |
 
 
 def _hold(drafter: Drafter, thread: Thread, reason: str) -> None:
+    """A row for a person, and the record as it is now noted as seen: it comes up again when it changes."""
     thread.result = "held"
-    prints = maybe(thread.item.wholes.get(Side.LEFT), thread.item.wholes.get(Side.RIGHT))
-    drafter.draft.conflicts.append(ConflictRow(thread.link.id, "*", drafter.spec.kind, reason, prints, drafter.now))
+    link, prints = thread.link, maybe(thread.item.wholes.get(Side.LEFT), thread.item.wholes.get(Side.RIGHT))
+    drafter.draft.conflicts.append(ConflictRow(link.id, "*", drafter.spec.kind, reason, prints, drafter.now))
+    if link.state is not LinkState.CLOSED:
+        thread.link = replace(link, prints=maybe(prints.left or link.prints.left, prints.right or link.prints.right))
+        drafter.draft.updates.append(thread.link)
     drafter.work.tally.extra["conflicts"] += 1
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from connector.engine.apply import take_ids
 from connector.engine.assess import Item
 from connector.engine.effects import Effects, commit, look
+from connector.engine.read import read_keys
 from connector.engine.work import Work, links_of, released_by
 from connector.model.records import Key, Record
 from connector.model.rows import CandidateRow, LinkRow, LinkState
@@ -68,11 +69,47 @@ def _single_item(side: Side, found: Found) -> Item:
     )
 
 
-def match(work: Work) -> Effects[None]:
-    """Mate unlinked records of both sides: by the key one carries of the other, then rule by rule.
+def recall(work: Work) -> Effects[None]:
+    """Read again the unlinked records of earlier runs that share a match print with one of this run.
 
-    A record that fits one which waits in review from an earlier run is in doubt, too: nothing ambiguous is created.
+    So matching sees all that are alike, whenever they came: a partner this sync would not create is found, and nothing
+    that fits several is linked or created.
     """
+    if not work.spec.match or work.first:
+        return
+    kind, rules = work.spec.kind, range(len(work.spec.match))
+    work.reviewing = yield from look(lambda tx: any(tx.page_candidates(kind, side, "", 1) for side in SIDES))
+    wanted: dict[Side, set[Key]] = {side: set() for side in SIDES}
+    for side in SIDES if work.reviewing else ():
+        after = 0
+        while singles := work.spool.singles(side, after, 500):
+            after = singles[-1].seq
+            prints = [work.match_prints(side, work.decode(side, found.record)) for found in singles]
+            alike: list[CandidateRow] = yield from look(_alike(kind, [[p[rule] for p in prints] for rule in rules]))
+            for row in alike:
+                wanted[row.side].add(row.key)
+            for found in singles:
+                wanted[side].discard(found.record.key)
+    for side in SIDES:
+        keys = sorted(wanted[side])
+        for start in range(0, len(keys), 200):
+            yield from read_keys(work, side, keys[start : start + 200])
+
+
+def _alike(kind: str, prints: Sequence[Sequence[bytes]]) -> Callable[[Tx], list[CandidateRow]]:
+    def find(tx: Tx) -> list[CandidateRow]:
+        return [
+            row
+            for side in SIDES
+            for rule, values in enumerate(prints)
+            for row in tx.candidates(kind, side, rule, values)
+        ]
+
+    return find
+
+
+def match(work: Work) -> None:
+    """Mate unlinked records of both sides: by the key one carries of the other, then rule by rule."""
     _, lone = work.spool.counts()
     if lone.left and lone.right:
         work.spool.match_partners()
@@ -80,23 +117,6 @@ def match(work: Work) -> Effects[None]:
             _print_singles(work, side)
         for rule in range(len(work.spec.match)):
             work.spool.match(rule)
-    if not (lone.left or lone.right) or work.first:
-        return
-    for side in SIDES:
-        waiting: list[CandidateRow] = yield from look(_candidates(work.spec.kind, side.other))
-        if not waiting or not work.spec.match:
-            continue
-        work.reviewing = True
-        known = {value for row in waiting for value in row.prints if value}
-        after = 0
-        while singles := work.spool.singles(side, after, 500):
-            after = singles[-1].seq
-            doubtful = [
-                found.record.key
-                for found in singles
-                if known.intersection(work.match_prints(side, work.decode(side, found.record)))
-            ]
-            work.spool.doubt(side, doubtful, "fits a record that waits in match review")
 
 
 def _print_singles(work: Work, side: Side) -> None:
@@ -104,10 +124,6 @@ def _print_singles(work: Work, side: Side) -> None:
     while singles := work.spool.singles(side, after, 500):
         after = singles[-1].seq
         work.spool.add_prints([(f.seq, work.match_prints(side, work.decode(side, f.record))) for f in singles])
-
-
-def _candidates(kind: str, side: Side) -> Callable[[Tx], list[CandidateRow]]:
-    return lambda tx: tx.page_candidates(kind, side, "", 10_000)
 
 
 def project(work: Work, *, dry: bool) -> Effects[None]:

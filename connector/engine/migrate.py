@@ -28,6 +28,11 @@ def one_way(spec: SyncSpec, target: Side) -> SyncSpec:
     return replace(spec, units=units, creates=creates, deletes="ignore")
 
 
+def compared(spec: SyncSpec) -> SyncSpec:
+    """The same sync as verification sees it: what the target kept of its own is a difference, too."""
+    return replace(spec, units=tuple(replace(unit, drift=Drift.RESTORE) for unit in spec.units))
+
+
 def uncovered(spec: SyncSpec, units: Sequence[Unit], target: Side) -> list[str]:
     """Fields the source shows and the target cannot take: what a migration leaves behind, by name."""
     covered = {name for unit in units for name in unit.fields}

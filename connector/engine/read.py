@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from connector.engine.effects import Call, Effects, Tell, call, commit, look
+from connector.engine.lease import keep_lease
 from connector.engine.work import MISSING, Work, links_of
 from connector.errors import NotFoundError
 from connector.model.records import Key, Page, Record
@@ -46,6 +47,7 @@ def _pages(work: Work, method: str, cursors: dict[Side, str | None]) -> Effects[
     open_sides = list(SIDES)
     done = 0
     while open_sides:
+        yield from keep_lease(work)
         calls = [Call(side, method, (work.spec.systems[side].object, cursors[side])) for side in open_sides]
         answers = yield calls
         for side, page in zip(list(open_sides), answers, strict=True):
@@ -217,6 +219,7 @@ def read_keys(work: Work, side: Side, keys: Sequence[Key]) -> Effects[None]:
     over = {key for key in keys if _is_over(known, side, key, found.get(key))}
     missing = [(links[key].id, None, key) for key in keys if key not in found and key not in over]
     if missing:
+        work.vanished[side] += len(missing)
         work.spool.add_linked(side, missing)
     if over and not work.dry:
         yield from commit(lambda tx: tx.drop_hints(work.spec.kind, side, over))
@@ -259,7 +262,6 @@ def _find_unlisted(work: Work) -> Effects[None]:
             missing = work.spool.unlisted(side, [row.id for row in rows])
             keys = [str(row.keys[side]) for row in rows if row.id in missing]
             if keys:
-                work.vanished[side] += len(keys)
                 yield from read_keys(work, side, keys)
 
 

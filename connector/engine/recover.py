@@ -5,7 +5,8 @@
 | PLANNED | any | never sent: dropped, planned again |
 | create | unique external key, or a live idempotency key | the same bytes again: the same record answers |
 | create | searchable external key | after `settle`: one hit of ours is it; none: sent again; more: a person |
-| create | created-by filter | after `settle`: an unlinked record of ours that shows what was sent; none: sent again |
+| create | created-by filter | after `settle`: an unlinked record of ours that shows what was sent, or the only one |
+| | | of that name; none: sent again; several: a person |
 | create | nothing | after `settle`: sent again; a duplicate is possible and the capability report says so |
 | update | conditional writes | the same bytes again; refused as stale: read, and settle if it shows what was sent |
 | update | neither | after `settle`: read; shows what was sent: settle; else planned again |
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from connector.engine.effects import Call, Effects, call, commit, look, now
+from connector.engine.likeness import assign, own_unlinked, shows
 from connector.engine.settle import Settlement, settle, thaw
 from connector.engine.work import Work, released_by
 from connector.errors import ConnectorError, DeniedError, StaleError, TransientError, UncertainError
@@ -172,33 +174,15 @@ def _search(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at
 
 
 def _own_records(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at: float) -> Effects[None]:
-    """Among the unlinked records we made: the one that shows what was sent."""
-    system = work.spec.systems[side]
-    records: Sequence[Record] = yield from call(side, "find", system.object, "created_by", [str(system.principal)])
-    linked: dict[Key, LinkRow] = yield from look(
-        lambda tx: tx.links_by_key(work.spec.kind, side, [record.key for record in records])
-    )
-    free: dict[bytes, list[Record]] = {}
-    for record in records:
-        if record.key not in linked:
-            free.setdefault(_look_of(work, side, record.fields or {}), []).append(record)
-    again = []
-    for row in rows:
-        sent = msgspec.json.decode(work.vault.open(row.body, b"intent"))
-        same = free.get(_look_of(work, side, sent), [])
-        if same:
-            _settle(work, row, same.pop(0), found, at)
-        else:
-            again.append(row)
-    if again:
-        yield from _send_again(work, side, again, found, at)
-
-
-def _look_of(work: Work, side: Side, fields: Mapping[str, object]) -> bytes:
-    """Required fields and whatever names a record, as one comparable text."""
-    values = work.spec.systems[side].mapping.decode(fields).values
-    names = [n for n, f in work.spec.entity.fields.items() if f.required or n in work.spec.entity.label]
-    return "\x1f".join(str(values.get(name)) for name in names).encode()
+    """Among the unlinked records we made: the one that shows what was sent; or the only one of that name."""
+    free = yield from own_unlinked(work, side, min(row.first_sent or at for row in rows))
+    made, missing, unclear = assign(work, side, rows, free)
+    for row, record in made:
+        _settle(work, row, record, found, at)
+    for row, count in unclear:
+        _park(work, row, found, at, "uncertain", f"{count} records of that name could be the one made")
+    if missing:
+        yield from _send_again(work, side, missing, found, at)
 
 
 def _park(work: Work, row: IntentRow, found: _Found, at: float, code: str, detail: str) -> None:
@@ -307,9 +291,10 @@ def _read_back(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found,
             continue
         sent = _sent(work, row)
         shown = work.decode(side, record).values
-        if all(shown.get(name) == value for name, value in sent.items()):
+        if shows(shown, sent):
             _settle(work, row, record, found, at)
-        _drop(work, row, found, at, "outcome unknown, read again")
+        else:
+            _drop(work, row, found, at, "outcome unknown, read again")
 
 
 def _sent(work: Work, row: IntentRow) -> Values:

@@ -13,10 +13,10 @@ from connector.engine.effects import Effects
 from connector.engine.items import each_batch
 from connector.engine.work import Work
 from connector.merge.fields import Verb
-from connector.merge.records import Step
+from connector.merge.records import Status, Step
 from connector.model.canonical import encode
 from connector.model.plan import PlanLine, Summary
-from connector.model.values import Money, Side, Sides, Value
+from connector.model.values import SIDES, Money, Side, Sides, Value
 
 Sink = Callable[[PlanLine], None]
 BATCH = 400
@@ -29,6 +29,8 @@ class _Count:
     creates: Counter[Side] = field(default_factory=Counter)
     updates: Counter[Side] = field(default_factory=Counter)
     deletes: Counter[Side] = field(default_factory=Counter)
+    ended: Counter[Side] = field(default_factory=Counter)
+    missing: Counter[Side] = field(default_factory=Counter)
 
 
 def survey(work: Work, sink: Sink | None = None, *, dry: bool = True) -> Effects[Summary]:
@@ -39,6 +41,7 @@ def survey(work: Work, sink: Sink | None = None, *, dry: bool = True) -> Effects
     def handle(items: list[Item]) -> Effects[None]:
         plans = yield from assess(work, items)
         for plan in plans:
+            _tally_ending(count, plan)
             for line in lines_of(work, plan):
                 summary.count(line.action)
                 _tally(count, line)
@@ -51,6 +54,8 @@ def survey(work: Work, sink: Sink | None = None, *, dry: bool = True) -> Effects
     summary.creates = Sides(count.creates[Side.LEFT], count.creates[Side.RIGHT])
     summary.updates = Sides(count.updates[Side.LEFT], count.updates[Side.RIGHT])
     summary.deletes = Sides(count.deletes[Side.LEFT], count.deletes[Side.RIGHT])
+    summary.ended = Sides(count.ended[Side.LEFT], count.ended[Side.RIGHT])
+    summary.missing = Sides(count.missing[Side.LEFT], count.missing[Side.RIGHT])
     summary.writes = sum(sum(c.values()) for c in (count.creates, count.updates, count.deletes))
     summary.calls = Sides(_calls(work, count, Side.LEFT), _calls(work, count, Side.RIGHT))
     return summary
@@ -59,6 +64,16 @@ def survey(work: Work, sink: Sink | None = None, *, dry: bool = True) -> Effects
 def _calls(work: Work, count: _Count, side: Side) -> int:
     size = work.spec.systems[side].capabilities.batch_write
     return sum(ceil(counter[side] / size) for counter in (count.creates, count.updates, count.deletes))
+
+
+def _tally_ending(count: _Count, plan: ItemPlan) -> None:
+    """What ended and nobody has dealt with yet; what waits for a person already is not news."""
+    if plan.status is None or plan.step is None or "*" in plan.item.conflicts:
+        return
+    if plan.step.target is not None:
+        count.ended[plan.step.target] += 1
+    for side in SIDES:
+        count.missing[side] += plan.status[side] is Status.MISSING
 
 
 def _tally(count: _Count, line: PlanLine) -> None:
@@ -86,7 +101,7 @@ def lines_of(work: Work, plan: ItemPlan) -> list[PlanLine]:
     if item.link is not None and item.link.id in work.open_links:
         return [PlanLine(spec.name, "wait", None, item.keys, reason="an earlier write's outcome is not known yet")]
     if plan.create is not None:
-        digest = digest_of(work, "create", plan.create, plan.values)
+        digest = _create_digest(work, item, plan.create)
         fields = tuple(plan.values)
         return [PlanLine(spec.name, "create", plan.create, item.keys, fields, "", "", digest, label(work, item))]
     if item.single is not None:
@@ -140,6 +155,14 @@ def _ending_line(work: Work, plan: ItemPlan) -> PlanLine:
     action = {"ignore": "close", "archive": "retire", "propagate": "delete", "ask": "conflict"}[policy]
     side = step.target if action in ("retire", "delete") else None
     return PlanLine(spec.name, action, side, item.keys, (), f"deletes: {policy}", "deleted", digest, label(work, item))
+
+
+def _create_digest(work: Work, item: Item, target: Side) -> str:
+    """Of what the source shows of every unit that may travel: a reference linked meanwhile is the same create."""
+    shown = item.encodings[target.other]
+    units = [unit.name for unit in work.spec.units if unit.flow.allows(target) and unit.name in shown]
+    parts = [name.encode() + b"=" + shown[name] for name in units]
+    return work.vault.token(b"create", target.encode(), *parts)[:20]
 
 
 def digest_of(work: Work, action: str, side: Side | None, values: Mapping[str, Value]) -> str:

@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from connector.engine.apply import apply_batch
 from connector.engine.assess import Item, ItemPlan, assess
 from connector.engine.effects import Effects, NewId, Tell, commit, look, now
-from connector.engine.items import each_batch, match, project
+from connector.engine.items import each_batch, match, project, recall
+from connector.engine.lease import keep_lease, take_lease
 from connector.engine.read import gather, read_feeds, read_hints, read_keys
 from connector.engine.recover import note_open, recover
 from connector.engine.shape import Shape
 from connector.engine.spec import SyncSpec
 from connector.engine.survey import Sink, lines_of, survey
 from connector.engine.work import Work
-from connector.errors import ConnectorError, Halted, TransientError
+from connector.errors import ConnectorError, Halted
 from connector.merge.guards import Stop, Totals, check_guards
 from connector.model.plan import PlanLine, Report, Summary
 from connector.model.records import Key
@@ -29,7 +30,6 @@ from connector.ports import Spool, Tx, Vault
 
 BATCH = 200
 ROUNDS = 6
-LEASE = 900.0
 
 Wanted = Mapping[tuple[Key | None, Key | None], Collection[str]]
 
@@ -57,14 +57,16 @@ def plan(spec: SyncSpec, vault: Vault, spool: Spool, sink: Sink, *, full: bool =
     yield from _read(work, work.started, full=full)
     summary = yield from survey(work, sink)
     summary.linked = yield from _linked(work)
-    return Report(spec.name, work.run, "planned", work.tally.as_dict(), summary)
+    stops = yield from _stops(work, summary, ())
+    halted = [stop.sentence for stop in stops]
+    return Report(spec.name, work.run, "planned", work.tally.as_dict(), summary, halted=halted)
 
 
 def sync(spec: SyncSpec, vault: Vault, spool: Spool, options: Options) -> Effects[Report]:
     """One run. Raises Halted before the first write when a guard says so; other errors leave what was done settled."""
     work = yield from _begin(spec, vault, spool, dry=False)
     owner = work.owner = options.owner or work.run
-    yield from _lease(work, work.started)
+    yield from take_lease(work, work.started)
     state = _State()
     try:
         yield from recover(work)
@@ -116,14 +118,6 @@ def _begin(spec: SyncSpec, vault: Vault, spool: Spool, *, dry: bool) -> Effects[
     return work
 
 
-def _lease(work: Work, at: float) -> Effects[None]:
-    """Take the lease, or make it last longer. Who lost it meanwhile stops: two writers would undo each other's work."""
-    epoch = yield from commit(lambda tx: tx.take_lease(work.spec.kind, work.owner, at, LEASE))
-    if epoch is None or work.epoch not in (0, epoch):
-        raise TransientError(f"{work.spec.name}: another run is going on. Wait for it, or look at `connector status`.")
-    work.epoch, work.leased = epoch, at
-
-
 def _read(work: Work, at: float, *, full: bool) -> Effects[None]:
     yield from read_feeds(work, full=full)
     yield from read_hints(work, at)
@@ -133,8 +127,9 @@ def _read(work: Work, at: float, *, full: bool) -> Effects[None]:
 def _complete(work: Work) -> Effects[None]:
     """Matched, projected, and both sides there for every link: everything a decision needs is in the spool."""
     yield from project(work, dry=work.dry)
+    yield from recall(work)
     yield from gather(work)
-    yield from match(work)
+    match(work)
     links, lone = work.spool.counts()
     work.tally.read += links + lone.left + lone.right - work.spool.count_pairs()
 
@@ -160,7 +155,8 @@ def _bounds(work: Work) -> Summary:
         work.spec.name,
         creates=Sides(*(lone[side.other] if side in work.spec.creates else 0 for side in SIDES)),
         updates=Sides(*(links if side in targets else 0 for side in SIDES)),
-        deletes=Sides(*(work.vanished[side.other] if side in targets else 0 for side in SIDES)),
+        ended=Sides(work.vanished[Side.RIGHT], work.vanished[Side.LEFT]),
+        missing=Sides(work.vanished[Side.LEFT], work.vanished[Side.RIGHT]),
     )
 
 
@@ -170,9 +166,10 @@ def _stops(work: Work, summary: Summary, allowed: Collection[str]) -> Effects[li
         summary.linked,
         summary.creates,
         summary.updates,
-        summary.deletes,
-        Sides(work.vanished[Side.LEFT], work.vanished[Side.RIGHT]),
+        summary.ended,
+        summary.missing,
         today,
+        "ignore" if work.spec.entity.projects else work.spec.deletes,
     )
     return check_guards(work.spec.name, work.spec.names, work.spec.limits, totals, allowed)
 
@@ -185,9 +182,7 @@ def _apply(work: Work, only: Wanted | None, state: _State) -> Effects[None]:
 
     def handle(items: list[Item]) -> Effects[None]:
         nonlocal done
-        at = yield from now()
-        if at - work.leased > LEASE / 3:
-            yield from _lease(work, at)
+        yield from keep_lease(work)
         plans = yield from assess(work, items)
         chosen = plans if only is None else _chosen(work, plans, only, state)
         while chosen:

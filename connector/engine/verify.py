@@ -13,6 +13,7 @@ from connector.engine.shape import Shape
 from connector.engine.spec import SyncSpec
 from connector.engine.work import Work
 from connector.errors import NoImageError
+from connector.merge.rules import Drift, Flow
 from connector.model.entities import FieldType
 from connector.model.records import Key, Page, Record
 from connector.model.rows import LinkRow, LinkState
@@ -178,7 +179,15 @@ class _Checker:
         self.report = report
         self.sink = sink
         both = work.spec.systems.map(lambda system: system.mapping.readable)
-        self.names = [name for name in work.spec.entity.fields if name in both.left and name in both.right]
+        units = {name: unit for unit in work.spec.units for name in unit.fields}
+        self.names = [
+            name
+            for name, entity_field in work.spec.entity.fields.items()
+            if name in both.left and name in both.right and (name in units or entity_field.computed)
+        ]
+        self.ignored = {
+            name for name, unit in units.items() if unit.flow is not Flow.BOTH and unit.drift is Drift.IGNORE
+        }
 
     def check(self, item: Item, partners: Partners, frozen: set[tuple[int, str]]) -> None:
         for side, decoded in item.decoded.items():
@@ -202,6 +211,9 @@ class _Checker:
             if self._same(assessor, name, left.values[name], right.values[name]):
                 counts[0] += 1
                 return
+        if name in self.ignored and not held:
+            self.report.skipped["drift ignored"] += 1
+            return
         counts[1] += 1
         kind = "held" if held else "conflict" if waits else "field"
         self.report.differences[kind] += 1

@@ -14,6 +14,7 @@
 | 10 | yes  | cr     | no    | one way; drift ignore/restore/report | adopt / write / conflict |
 | 11 | none |        | yes   |                                    | adopt                      |
 | 12 | none |        | no    | fill_empty and one side empty      | write the empty side       |
+|    | none |        | no    | one way, drift ignore, source empty | adopt                     |
 | 13 | none |        | no    | otherwise                          | one way: write; else 6-8   |
 | 14 | any  |        | yes   | frozen                             | adopt, close the conflict  |
 | 15 | any  |        | any   | frozen and resolved                | write the side not chosen  |
@@ -143,12 +144,19 @@ def _without_base(unit: Unit, cell: Cell) -> Decision:
         empty = Side.LEFT if cell.empty_left else Side.RIGHT
         if unit.flow.allows(empty):
             return write(empty, 12)
+    if unit.flow is not Flow.BOTH and unit.drift is Drift.IGNORE and _source_empty(unit, cell):
+        # What the target has of its own is left alone, and there is nothing to put in its place.
+        return Decision(Verb.ADOPT, 12)
     if unit.flow is Flow.L2R:
         return write(Side.RIGHT, 13, None if cell.empty_right else Side.RIGHT)
     if unit.flow is Flow.R2L:
         return write(Side.LEFT, 13, None if cell.empty_left else Side.LEFT)
     decision = _both_changed(unit, cell, unit.initial)
     return Decision(decision.verb, 13, decision.loser, decision.closes)
+
+
+def _source_empty(unit: Unit, cell: Cell) -> bool:
+    return cell.empty_left if unit.flow is Flow.L2R else cell.empty_right
 
 
 def _one_way(unit: Unit, cell: Cell) -> Decision:

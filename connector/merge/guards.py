@@ -32,9 +32,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """deletes: per side in 24 hours. updates: share of linked records written on one side by one run.
+    """deletes: records per side whose partner was deleted, in 24 hours, whatever the policy does with them.
 
-    shrank: share of linked records a full read no longer lists.
+    updates: share of linked records written on one side by one run. shrank: share of linked records a full read does
+    not find although nothing says that they were deleted.
     """
 
     creates: Limit | None = None
@@ -45,14 +46,19 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What a plan wants, per side that would be written. vanished: linked records deleted or missing on that side."""
+    """What a plan wants, per side that would be written.
+
+    deletes: records whose partner was deleted. missing: linked records of that side that a full read did not find.
+    policy: what is done with what was deleted (ignore, archive, propagate, ask).
+    """
 
     linked: int
     creates: Sides[int]
     updates: Sides[int]
     deletes: Sides[int]
-    vanished: Sides[int]
+    missing: Sides[int]
     deletes_today: int
+    policy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +92,30 @@ def check_guards(sync: str, names: Sides[str], limits: Limits, totals: Totals, a
                     "updates",
                     f"would change {totals.updates[side]} of {totals.linked} records in {name}, at most {most}.",
                 )
-        _deletes(side, name, limits, totals, stop)
+        _deletes(side, names, limits, totals, stop)
+        _shrank(side, name, limits, totals, stop)
     return stops
 
 
-def _deletes(side: Side, name: str, limits: Limits, totals: Totals, stop: Callable[[str, str], None]) -> None:
+_CARRIED = {
+    "propagate": "remove {} in {}",
+    "archive": "retire {} in {}",
+    "ask": "put {} in {} before a person",
+    "ignore": "end the links of {} in {}",
+}
+
+
+def _shrank(side: Side, name: str, limits: Limits, totals: Totals, stop: Callable[[str, str], None]) -> None:
+    missing = totals.missing[side]
+    if limits.shrank is not None and missing > (most := limits.shrank.of(totals.linked, FLOOR_DELETES)):
+        stop(
+            "shrank",
+            f"{missing} of {totals.linked} linked records were not found in {name}, which does not say that they were "
+            f"deleted; at most {most}. Does this connection still see all of them?",
+        )
+
+
+def _deletes(side: Side, names: Sides[str], limits: Limits, totals: Totals, stop: Callable[[str, str], None]) -> None:
     if limits.deletes is not None:
         most = limits.deletes.of(totals.linked)
     else:
@@ -98,7 +123,7 @@ def _deletes(side: Side, name: str, limits: Limits, totals: Totals, stop: Callab
     if totals.deletes[side] and totals.deletes[side] + totals.deletes_today > most:
         stop(
             "deletes",
-            f"{totals.vanished[side.other]} of {totals.linked} records vanished from the other system; carrying that "
-            f"over would remove {totals.deletes[side]} in {name} ({totals.deletes_today} already in 24 hours), "
-            f"at most {most}.",
+            f"{totals.deletes[side]} of {totals.linked} records were deleted in {names[side.other]}; carrying that "
+            f"over would {_CARRIED[totals.policy].format(totals.deletes[side], names[side])} "
+            f"({totals.deletes_today} already in 24 hours), at most {most}.",
         )

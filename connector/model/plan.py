@@ -31,7 +31,11 @@ class PlanLine:
 
 @dataclass(slots=True)
 class Summary:
-    """A plan in numbers. amounts: per currency, the sum of totals that creates would bring to each side."""
+    """A plan in numbers. amounts: per currency, the sum of totals that creates would bring to each side.
+
+    ended: records whose partner was deleted, for `deletes` to deal with. missing: linked records a full read did not
+    find, and that may be deleted. Both count records a decision is due on, on their own side.
+    """
 
     sync: str
     linked: int = 0
@@ -39,6 +43,8 @@ class Summary:
     creates: Sides[int] = field(default_factory=lambda: Sides(0, 0))
     updates: Sides[int] = field(default_factory=lambda: Sides(0, 0))
     deletes: Sides[int] = field(default_factory=lambda: Sides(0, 0))
+    ended: Sides[int] = field(default_factory=lambda: Sides(0, 0))
+    missing: Sides[int] = field(default_factory=lambda: Sides(0, 0))
     calls: Sides[int] = field(default_factory=lambda: Sides(0, 0))
     amounts: dict[str, Decimal] = field(default_factory=dict)
     writes: int = 0
@@ -49,7 +55,10 @@ class Summary:
 
 @dataclass(slots=True)
 class Report:
-    """What a run did. status: done, partly (something was held or parked), halted, failed."""
+    """What a run did. status: planned, done, partly (something was held or parked), halted, failed.
+
+    halted: of a plan, what each guard that would stop the run says.
+    """
 
     sync: str
     run: str

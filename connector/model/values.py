@@ -98,3 +98,18 @@ class Line(NamedTuple):
 Scalar: TypeAlias = str | bool | int | Decimal | date | datetime | Money | Ref | None
 Value: TypeAlias = "Scalar | tuple[Line, ...]"
 Values: TypeAlias = Mapping[str, Value]
+
+
+def shown_value(value: Value) -> str | None:
+    """A canonical value as a person reads it; None stays None."""
+    if value is None:
+        return None
+    if isinstance(value, Ref):
+        return value.key
+    if isinstance(value, tuple) and value and isinstance(value[0], Line):
+        return "; ".join(_shown_line(line) for line in value if isinstance(line, Line))
+    return "no lines" if value == () else str(value)
+
+
+def _shown_line(line: Line) -> str:
+    return ", ".join(f"{name} {shown_value(value)}" for name, value in line.values.items() if value is not None)

@@ -32,12 +32,14 @@ create table listed(side text, link integer, primary key(side, link)) without ro
 
 _PAIRS = """
 select l.seq, r.seq from
-  (select p.print as print, min(p.seq) as seq, count(*) as n from print p join lone o on o.seq = p.seq
-   where p.rule = :rule and p.side = 'left' and o.mate is null and o.doubt is null group by p.print) l
+  (select p.print as print, min(p.seq) as seq, count(*) as n, count(o.doubt) as doubts
+   from print p join lone o on o.seq = p.seq
+   where p.rule = :rule and p.side = 'left' and o.mate is null group by p.print) l
 join
-  (select p.print as print, min(p.seq) as seq, count(*) as n from print p join lone o on o.seq = p.seq
-   where p.rule = :rule and p.side = 'right' and o.mate is null and o.doubt is null group by p.print) r
-on l.print = r.print where l.n = 1 and r.n = 1
+  (select p.print as print, min(p.seq) as seq, count(*) as n, count(o.doubt) as doubts
+   from print p join lone o on o.seq = p.seq
+   where p.rule = :rule and p.side = 'right' and o.mate is null group by p.print) r
+on l.print = r.print where l.n = 1 and r.n = 1 and l.doubts = 0 and r.doubts = 0
 """
 
 _CHUNK = 500
@@ -148,14 +150,19 @@ class FileSpool:
             )
 
     def match_partners(self) -> None:
-        pairs = self._db.execute(
-            "select o.seq, min(s.seq), count(*) from lone o join lone s on s.key = o.partner and s.side <> o.side"
-            " where o.own = 1 and o.mate is null and s.mate is null group by s.seq having count(*) = 1"
+        claims = self._db.execute(
+            "select min(o.seq), s.seq, count(*) from lone o join lone s on s.key = o.partner and s.side <> o.side"
+            " where o.own = 1 and o.mate is null and s.mate is null group by s.seq"
         ).fetchall()
+        pairs = [(own, source) for own, source, count in claims if count == 1]
         with self._write():
             self._db.executemany(
                 "update lone set mate = ? where seq = ?",
-                [pair for own, source, _ in pairs for pair in ((source, own), (own, source))],
+                [pair for own, source in pairs for pair in ((source, own), (own, source))],
+            )
+            self._db.executemany(
+                "update lone set doubt = ? where seq = ?",
+                [("several records we made carry its key", source) for _, source, count in claims if count > 1],
             )
 
     def pairs(self, after: int, limit: int) -> list[tuple[Found, Found]]:

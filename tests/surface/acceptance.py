@@ -106,27 +106,27 @@ class Server:
         assert answer.status_code < 300, answer.text
         return answer.json() if answer.content else None
 
-    def create(self, name: str, **fields: Any) -> str:
+    def create(self, object_: str, **fields: Any) -> str:
         """A new record, typed by a person; its id."""
-        return str(self.send("POST", f"/api/{name}", fields)["id"])
+        return str(self.send("POST", f"/api/{object_}", fields)["id"])
 
-    def edit(self, name: str, key: str, **fields: Any) -> None:
-        self.send("PATCH", f"/api/{name}/{key}", fields)
+    def edit(self, object_: str, key: str, **fields: Any) -> None:
+        self.send("PATCH", f"/api/{object_}/{key}", fields)
 
-    def delete(self, name: str, key: str) -> None:
-        self.send("DELETE", f"/api/{name}/{key}")
+    def delete(self, object_: str, key: str) -> None:
+        self.send("DELETE", f"/api/{object_}/{key}")
 
-    def act(self, name: str, key: str, action: str, **fields: Any) -> Fields:
-        found: Fields = self.send("POST", f"/api/{name}/{key}/{action}", fields)
+    def act(self, object_: str, key: str, action: str, **fields: Any) -> Fields:
+        found: Fields = self.send("POST", f"/api/{object_}/{key}/{action}", fields)
         return found
 
-    def get(self, name: str, key: str) -> Fields:
-        found: Fields = self.send("GET", f"/api/{name}/{key}")["fields"]
+    def get(self, object_: str, key: str) -> Fields:
+        found: Fields = self.send("GET", f"/api/{object_}/{key}")["fields"]
         return found
 
-    def all(self, name: str) -> dict[str, Fields]:
+    def all(self, object_: str) -> dict[str, Fields]:
         """Every live record by id."""
-        page = self.send("GET", f"/api/{name}?limit=1000")
+        page = self.send("GET", f"/api/{object_}?limit=1000")
         assert not page["more"]
         return {item["id"]: item["fields"] for item in page["items"]}
 

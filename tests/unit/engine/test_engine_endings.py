@@ -84,7 +84,7 @@ def test_deletes_above_the_guard_stop_the_run_with_nothing_written_and_a_way_thr
     with pytest.raises(Halted) as caught:
         world.sync()
     assert str(caught.value) == (
-        "accounts: 3 of 5 records vanished from the other system; carrying that over would remove 3 in erp "
+        "accounts: 3 of 5 records were deleted in crm; carrying that over would remove 3 in erp "
         "(0 already in 24 hours), at most 2. Nothing was written. Look with `connector plan accounts`; if it is right, "
         "run `connector sync accounts --allow deletes`, or raise `deletes` in the configuration."
     )
@@ -251,13 +251,18 @@ def test_a_record_of_our_own_without_a_link_is_a_twin_and_is_quarantined(world: 
     assert [key for _, key, _ in world.dead()] == ["K00001"]
 
 
-def test_a_record_with_two_twins_is_not_created_a_third_time(world: World) -> None:
+@pytest.mark.parametrize("external", ["unique", "search"])
+def test_a_record_with_two_twins_is_not_created_a_third_time(tmp_path: Path, external: str) -> None:
+    powers = replace(FULL, external_key=external)  # type: ignore[arg-type]
+    world = make_world(tmp_path, powers, powers)
     left = world.crm.add("companies", account("Acme"))
     for _ in range(2):
         world.erp.add("customers", customer("Acme", crm_ref=left), by="connector")
     world.sync()
     assert len(world.erp.live("customers")) == 2
     assert len(world.crm.live("companies")) == 1
+    assert world.links() == []
+    world.store.close()
 
 
 def test_a_copy_made_by_a_person_does_not_steal_the_link(world: World) -> None:

@@ -138,3 +138,26 @@ def test_what_a_one_way_sync_does_not_create_is_matched_when_its_partner_turns_u
     world.sync()
     assert world.pairs() == {left: right}
     assert len(world.erp.live("customers")) == 1
+
+
+def test_a_second_record_that_fits_one_in_review_joins_the_review_on_whichever_side_it_comes(world: World) -> None:
+    world.crm.add("companies", account("A", tax_id="1"))
+    world.crm.add("companies", account("B", tax_id="1"))
+    world.erp.add("customers", customer("C", vat_number="1"))
+    world.sync()
+    world.crm.add("companies", account("D", tax_id="1"))
+    world.sync()
+    assert world.links() == []
+    assert len(world.dead()) == 4
+    assert (len(world.crm.live("companies")), len(world.erp.live("customers"))) == (3, 1)
+
+
+def test_a_skipped_record_that_is_gone_when_its_partner_comes_is_no_obstacle(world: World) -> None:
+    world.set("account", creates=frozenset({Side.RIGHT}))
+    right = world.erp.add("customers", customer("Acme", vat_number="1"))
+    world.sync()
+    world.erp.remove("customers", right)
+    world.crm.add("companies", account("Acme", tax_id="1"))
+    world.sync()
+    assert len(world.links()) == 1
+    assert len(world.erp.live("customers")) == 1

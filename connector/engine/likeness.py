@@ -1,0 +1,85 @@
+"""Which record is the one we made: by what it shows, where the system keeps no key of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from connector.engine.effects import Effects, call, look
+from connector.engine.work import Work
+from connector.model.records import Key, Record
+from connector.model.rows import IntentRow, LinkRow
+from connector.model.values import Line, Side, Values
+
+
+def own_unlinked(work: Work, side: Side, since: float) -> Effects[dict[bytes, list[Record]]]:
+    """Records we made on that side that no link knows, touched since then, by what names them."""
+    system = work.spec.systems[side]
+    records: Sequence[Record] = yield from call(side, "find", system.object, "created_by", [str(system.principal)])
+    linked: dict[Key, LinkRow] = yield from look(
+        lambda tx: tx.links_by_key(work.spec.kind, side, [record.key for record in records])
+    )
+    free: dict[bytes, list[Record]] = {}
+    for record in records:
+        old = record.modified is not None and record.modified.timestamp() < since - work.spec.margin
+        if record.key not in linked and not old:
+            free.setdefault(name_of(work, work.decode(side, record).values), []).append(record)
+    return free
+
+
+def assign(
+    work: Work, side: Side, rows: Sequence[IntentRow], free: dict[bytes, list[Record]]
+) -> tuple[list[tuple[IntentRow, Record]], list[IntentRow], list[tuple[IntentRow, int]]]:
+    """Each create with the record it made, those that made none, and those nobody can tell, with how many it could be.
+
+    A record that somebody changed since no longer shows what was sent: it counts where no other has its name.
+    """
+    made: list[tuple[IntentRow, Record]] = []
+    rest: dict[bytes, list[IntentRow]] = {}
+    for row in rows:
+        body = msgspec.json.decode(work.vault.open(row.body, b"intent"))
+        sent = work.spec.systems[side].mapping.decode(body).values
+        name = name_of(work, sent)
+        same = next((record for record in free.get(name, ()) if shows(work.decode(side, record).values, sent)), None)
+        if same is None:
+            rest.setdefault(name, []).append(row)
+        else:
+            free[name].remove(same)
+            made.append((row, same))
+    missing: list[IntentRow] = []
+    unclear: list[tuple[IntentRow, int]] = []
+    for name, alike in rest.items():
+        left = free.get(name, [])
+        if not left:
+            missing.extend(alike)
+        elif len(left) == len(alike) == 1:
+            made.append((alike[0], left[0]))
+        else:
+            unclear.extend((row, len(left)) for row in alike)
+    return made, missing, unclear
+
+
+def name_of(work: Work, values: Values) -> bytes:
+    """Required fields and whatever names a record, as one comparable text."""
+    names = [n for n, f in work.spec.entity.fields.items() if f.required or n in work.spec.entity.label]
+    return "\x1f".join(str(values.get(name)) for name in names).encode()
+
+
+def shows(shown: Values, sent: Values) -> bool:
+    """True when a record shows every value that was sent. Lines are compared in order, without their ids."""
+    return all(_same(value, shown.get(name)) for name, value in sent.items())
+
+
+def _same(sent: object, shown: object) -> bool:
+    mine, theirs = _lines(sent), _lines(shown)
+    if mine is None or theirs is None:
+        return sent == shown
+    return len(mine) == len(theirs) and all(shows(b.values, a.values) for a, b in zip(mine, theirs, strict=True))
+
+
+def _lines(value: object) -> list[Line] | None:
+    """The lines, where the value is one of those; money and references are tuples of their own."""
+    if type(value) is not tuple:
+        return None
+    return [line for line in value if isinstance(line, Line)]

@@ -1,0 +1,50 @@
+"""The right to run: kept while a run goes on, lost without harm, and never shared."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector.errors import TransientError
+from connector.model.records import Page
+from connector.testing.world import World, account
+
+
+def test_a_run_keeps_its_lease_however_long_reading_and_writing_take(world: World) -> None:
+    for number in range(300):
+        world.crm.add("companies", account(f"A{number}"))
+    kind = world.specs["account"].kind
+    refused: list[bool] = []
+    original = world.crm.changes
+
+    def slow(name: str, cursor: str | None) -> Page:
+        world.clock.advance(400)
+        with world.store.begin() as tx:
+            refused.append(tx.take_lease(kind, "thief", world.clock.now(), 900.0) is None)
+        return original(name, cursor)
+
+    world.crm.changes = slow  # type: ignore[method-assign]
+    world.sync()
+    assert len(refused) >= 6
+    assert all(refused)
+    assert len(world.erp.live("customers")) == 300
+
+
+def test_a_run_whose_lease_was_taken_over_stops_before_it_writes(world: World) -> None:
+    world.crm.add("companies", account("A"))
+    kind = world.specs["account"].kind
+    original = world.crm.changes
+
+    def stalled(name: str, cursor: str | None) -> Page:
+        world.clock.advance(2000)
+        with world.store.begin() as tx:
+            assert tx.take_lease(kind, "thief", world.clock.now(), 900.0) is not None
+            tx.drop_lease(kind, "thief")
+        return original(name, cursor)
+
+    world.crm.changes = stalled  # type: ignore[method-assign]
+    with pytest.raises(TransientError):
+        world.sync()
+    assert world.erp.live("customers") == {}
+    world.crm.changes = original  # type: ignore[method-assign]
+    world.sync()
+    assert len(world.erp.live("customers")) == 1

@@ -1,0 +1,210 @@
+"""The spool of a run: what goes in comes out, in order, matched as the rules say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from connector.model.records import Record
+from connector.model.values import Side
+from connector.ports import Found, Spool
+from connector.state.spool import FileSpool
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    made = FileSpool(tmp_path)
+    yield made
+    made.close()
+
+
+def record(key: str, version: str = "1") -> Record:
+    return Record(key, version, {"name": key})
+
+
+def lone(spool: Spool, side: Side, *keys: str, own: bool = False, partner: str | None = None) -> None:
+    spool.add_unlinked(side, [(record(key), own, partner) for key in keys])
+
+
+def prints(spool: Spool, **values: tuple[bytes, ...]) -> None:
+    """Match prints by record key."""
+    rows = []
+    for side in Side:
+        rows += [(f.seq, values[f.record.key]) for f in spool.singles(side, 0, 100) if f.record.key in values]
+    spool.add_prints(rows)
+
+
+def mated(spool: Spool) -> list[tuple[str, str]]:
+    return [(left.record.key, right.record.key) for left, right in spool.pairs(0, 100)]
+
+
+def doubts(spool: Spool) -> dict[str, str | None]:
+    return {found.record.key: found.doubt for side in Side for found in spool.singles(side, 0, 100)}
+
+
+def keys(found: list[Found]) -> list[str]:
+    return [single.record.key for single in found]
+
+
+def test_a_record_comes_back_as_it_was(spool: Spool) -> None:
+    at = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
+    given = Record("K", "7", {"a": None, "b": [1, {"c": "é"}], "d": 1.5}, at, "me", "you", False, "L")
+    spool.add_unlinked(Side.LEFT, [(given, True, "P")])
+    (found,) = spool.singles(Side.LEFT, 0, 10)
+    assert (found.record, found.own, found.partner, found.doubt) == (given, True, "P", None)
+
+
+def test_a_later_row_of_one_key_replaces_the_earlier(spool: Spool) -> None:
+    lone(spool, Side.LEFT, "A", "B")
+    spool.add_unlinked(Side.LEFT, [(record("A", "2"), False, None)])
+    assert sorted((f.record.key, f.record.version) for f in spool.singles(Side.LEFT, 0, 10)) == [("A", "2"), ("B", "1")]
+    spool.add_linked(Side.LEFT, [(1, record("X"), "X")])
+    spool.add_linked(Side.LEFT, [(1, None, "X")])
+    assert [(link, both.left, both.right) for link, both in spool.linked(0, 10)] == [(1, ("X", None), None)]
+
+
+def test_singles_links_and_pairs_are_paged_in_order_without_gap_or_repeat(spool: Spool) -> None:
+    lone(spool, Side.LEFT, *(f"A{n}" for n in range(7)))
+    seen: list[str] = []
+    after = 0
+    while page := spool.singles(Side.LEFT, after, 3):
+        seen += keys(page)
+        after = page[-1].seq
+    assert seen == [f"A{n}" for n in range(7)]
+    spool.add_linked(Side.LEFT, [(n, record(f"L{n}"), f"L{n}") for n in range(1, 8)])
+    spool.add_linked(Side.RIGHT, [(n, record(f"R{n}"), f"R{n}") for n in range(1, 8, 2)])
+    assert [n for n, _ in spool.linked(0, 4)] == [1, 2, 3, 4]
+    assert [n for n, _ in spool.linked(4, 4)] == [5, 6, 7]
+    assert spool.lonely(0, 2) == [(2, Side.LEFT, "L2"), (4, Side.LEFT, "L4")]
+    assert spool.lonely(4, 2) == [(6, Side.LEFT, "L6")]
+
+
+def test_a_print_that_occurs_once_on_each_side_makes_a_pair(spool: Spool) -> None:
+    lone(spool, Side.LEFT, "A", "B")
+    lone(spool, Side.RIGHT, "X", "Y")
+    prints(spool, A=(b"1",), B=(b"2",), X=(b"1",), Y=(b"3",))
+    spool.match(0)
+    assert mated(spool) == [("A", "X")]
+    assert spool.count_pairs() == 1
+    assert doubts(spool) == {"B": None, "Y": None}
+
+
+def test_a_print_that_occurs_more_often_puts_all_of_them_in_doubt(spool: Spool) -> None:
+    lone(spool, Side.LEFT, "A")
+    lone(spool, Side.RIGHT, "X", "Y")
+    prints(spool, A=(b"1",), X=(b"1",), Y=(b"1",))
+    spool.match(0)
+    assert mated(spool) == []
+    assert set(doubts(spool).values()) == {"match rule 1 fits several records"}
+
+
+def test_the_same_print_twice_on_one_side_alone_is_no_doubt(spool: Spool) -> None:
+    lone(spool, Side.LEFT, "A", "B")
+    lone(spool, Side.RIGHT, "X")
+    prints(spool, A=(b"1",), B=(b"1",), X=(b"2",))
+    spool.match(0)
+    assert set(doubts(spool).values()) == {None}
+
+
+def test_empty_prints_never_match(spool: Spool) -> None:
+    lone(spool, Side.LEFT, "A")
+    lone(spool, Side.RIGHT, "X")
+    prints(spool, A=(b"", b""), X=(b"", b""))
+    spool.match(0)
+    spool.match(1)
+    assert mated(spool) == []
+
+
+def test_a_record_in_doubt_is_not_mated_by_a_later_rule_and_spoils_it_for_its_like(spool: Spool) -> None:
+    lone(spool, Side.LEFT, "A", "B", "C")
+    lone(spool, Side.RIGHT, "X", "Y")
+    prints(spool, A=(b"1", b"n"), B=(b"1", b""), X=(b"1", b""), C=(b"", b"n"), Y=(b"", b"n"))
+    spool.match(0)
+    spool.match(1)
+    assert mated(spool) == []
+    assert doubts(spool)["C"] == "match rule 2 fits several records"
+
+
+def test_a_mated_record_takes_no_part_in_later_rules(spool: Spool) -> None:
+    lone(spool, Side.LEFT, "A", "B")
+    lone(spool, Side.RIGHT, "X", "Y")
+    prints(spool, A=(b"1", b"n"), X=(b"1", b"n"), B=(b"", b"n"), Y=(b"", b"n"))
+    spool.match(0)
+    spool.match(1)
+    assert sorted(mated(spool)) == [("A", "X"), ("B", "Y")]
+
+
+def test_our_record_is_mated_with_the_one_whose_key_it_carries(spool: Spool) -> None:
+    lone(spool, Side.LEFT, "A", "B")
+    lone(spool, Side.RIGHT, "X", own=True, partner="A")
+    lone(spool, Side.RIGHT, "Y", own=False, partner="B")
+    spool.match_partners()
+    assert mated(spool) == [("A", "X")]
+
+
+def test_a_record_that_several_of_ours_carry_is_in_doubt(spool: Spool) -> None:
+    lone(spool, Side.LEFT, "A")
+    lone(spool, Side.RIGHT, "X", "Y", own=True, partner="A")
+    spool.match_partners()
+    assert mated(spool) == []
+    assert doubts(spool)["A"] == "several records we made carry its key"
+
+
+def test_a_key_of_the_same_side_is_no_partner(spool: Spool) -> None:
+    lone(spool, Side.LEFT, "A")
+    lone(spool, Side.LEFT, "B", own=True, partner="A")
+    spool.match_partners()
+    assert mated(spool) == []
+
+
+def test_promoted_records_are_linked_ones_on_both_sides(spool: Spool) -> None:
+    lone(spool, Side.LEFT, "A")
+    lone(spool, Side.RIGHT, "X", "Y")
+    spool.promote(Side.LEFT, {"A": (9, "X")})
+    ((link, both),) = spool.linked(0, 10)
+    assert link == 9
+    assert both.left is not None
+    assert both.right is not None
+    assert (both.left[0], both.right[0]) == ("A", "X")
+    assert spool.singles(Side.LEFT, 0, 10) == []
+    assert keys(spool.singles(Side.RIGHT, 0, 10)) == ["Y"]
+
+
+def test_unlisted_links_are_those_not_noted_on_that_side(spool: Spool) -> None:
+    spool.note_listed(Side.LEFT, [1, 2])
+    spool.note_listed(Side.LEFT, [2, 3])
+    assert spool.unlisted(Side.LEFT, range(1, 1300)) == set(range(4, 1300))
+    assert spool.unlisted(Side.RIGHT, [1]) == {1}
+
+
+def test_counts_and_clear(spool: Spool) -> None:
+    spool.add_linked(Side.LEFT, [(1, record("L"), "L")])
+    spool.add_linked(Side.RIGHT, [(1, record("R"), "R")])
+    lone(spool, Side.LEFT, "A")
+    links, single = spool.counts()
+    assert (links, single.left, single.right) == (1, 1, 0)
+    spool.clear()
+    links, single = spool.counts()
+    assert (links, single.left, single.right) == (0, 0, 0)
+    lone(spool, Side.LEFT, "A")
+    lone(spool, Side.RIGHT, "X")
+    spool.match(0)
+    assert mated(spool) == []
+
+
+def test_a_closed_spool_leaves_no_file(tmp_path: Path) -> None:
+    made = FileSpool(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+    made.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_spools_at_a_time_do_not_see_each_other(tmp_path: Path) -> None:
+    one, other = FileSpool(tmp_path), FileSpool(tmp_path)
+    lone(one, Side.LEFT, "A")
+    assert other.singles(Side.LEFT, 0, 10) == []
+    one.close()
+    other.close()
