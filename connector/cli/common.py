@@ -63,11 +63,12 @@ def ran_code(ran: list[Ran]) -> int:
     from connector.errors import Halted
 
     errors = [entry.error for entry in ran if entry.error is not None]
-    if any(not isinstance(error, Halted) for error in errors):
+    reports = [entry.report for entry in ran if entry.report is not None]
+    if any(not isinstance(error, Halted) for error in errors) or any(report.trouble for report in reports):
         return ERROR
     if errors:
         return HALTED
-    return PARTLY if any(entry.report is not None and entry.report.status == "partly" for entry in ran) else DONE
+    return PARTLY if any(report.status == "partly" for report in reports) else DONE
 
 
 def ran_data(ran: list[Ran]) -> list[dict[str, object]]:
@@ -87,7 +88,7 @@ def ran_data(ran: list[Ran]) -> list[dict[str, object]]:
                 "amounts": {c: str(a) for c, a in report.summary.amounts.items()} if report else {},
                 "calls": dict(entry.calls),
                 "drifted": [line_data(line) for line in report.drifted] if report else [],
-                "error": str(error) if error else None,
+                "error": str(error) if error else " ".join(report.trouble) or None if report else None,
             }
         )
     return found
@@ -126,9 +127,12 @@ def show_ran(ran: list[Ran], *, json: bool) -> int:
     for entry in ran:
         for line in entry.report.drifted if entry.report else ():
             keys = "/".join(str(key) for key in line.keys if key)
-            say(f"{entry.sync} {keys}: no longer as planned ({line.action} {line.reason}); left as it is")
-        if entry.error is not None:
-            complain(str(entry.error))
+            now = " ".join(word for word in (line.action, line.reason) if word)
+            say(f"{entry.sync} {keys}: no longer as planned (now: {now}); left as it is")
+    # One system that is down fails every sync with one sentence: it is said once.
+    troubles = [t for entry in ran for t in (entry.report.trouble if entry.report else [str(entry.error or "")])]
+    for sentence in dict.fromkeys(filter(None, troubles)):
+        complain(sentence)
     return ran_code(ran)
 
 

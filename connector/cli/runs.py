@@ -110,6 +110,7 @@ def _summary(app: App, report: Report) -> dict[str, object]:
         "calls": plain(summary.calls),
         "calls_left": {name: app.budget(name).left() for name in systems},
         "amounts": {currency: str(amount) for currency, amount in summary.amounts.items()},
+        "halted": report.halted,
     }
 
 
@@ -137,8 +138,22 @@ def _show_plan(app: App, reports: list[Report], kept: _Kept) -> None:
         notes += [f"creates worth {amount} {currency}" for currency, amount in report.summary.amounts.items()]
         if notes:
             say(f"{report.sync}: {', '.join(notes)}")
+        for sentence in report.halted:
+            say(f"A run would be halted. {sentence}")
     if not any(report.summary.actions for report in reports):
-        say("Nothing to do: both sides are in step.")
+        say(_nothing_to_do(app, reports))
+
+
+def _nothing_to_do(app: App, reports: list[Report]) -> str:
+    """Both sides are in step, or everything that differs waits for a person."""
+    from connector.app.status import status
+
+    found = status(app, [report.sync for report in reports])
+    conflicts, dead = sum(entry.conflicts for entry in found), sum(entry.dead for entry in found)
+    if not conflicts and not dead:
+        return "Nothing to do: both sides are in step."
+    waits = f"{conflicts} conflicts and {dead} dead letters wait for a person"
+    return f"Nothing to do, but {waits}: connector conflicts list, connector dead-letters list"
 
 
 def _plan_row(app: App, line: PlanLine) -> list[object]:

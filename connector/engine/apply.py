@@ -240,6 +240,7 @@ def _take_outcome(work: Work, pending: Pending, outcome: Outcome, last: _Last, a
     thread.result = "failed"
     if isinstance(error, UncertainError):
         work.tally.extra["uncertain"] += 1
+        work.note_trouble(str(error))
         return  # the intent stays SENT: recovery finds out
     last.done.append(token)
     key = source_key if source_key is not None else str(pending.write.key)
@@ -248,6 +249,7 @@ def _take_outcome(work: Work, pending: Pending, outcome: Outcome, last: _Last, a
         last.hints.append(HintRow(work.spec.kind, source, key, None, "moved under us", at, 1, None, at))
     elif isinstance(error, TransientError):
         due = at + (error.after or RETRY)
+        work.note_trouble(str(error))
         last.hints.append(HintRow(work.spec.kind, source, key, None, f"try again: {error.code}", due, 1, None, at))
     elif isinstance(error, DeniedError):
         last.denied = error
@@ -299,6 +301,7 @@ def _applied(work: Work, pending: Pending, outcome: Outcome, last: _Last, at: fl
         hint_key = str(settlement.source_key)
         last.hints.append(HintRow(kind, side.other, hint_key, None, "written, not shown", at, 0, None, at))
         return
+    settlement.shared = [unit for unit in settlement.shared if unit not in thread.settled]
     prints, sealed = source_of(work, thread.item, side.other, thread.link.id, thread.settled & settlement.units.keys())
     settlement.units.update(prints)
     settlement.sealed.update(sealed)

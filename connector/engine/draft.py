@@ -121,7 +121,7 @@ class Drafter:
         version = record.version if record is not None else None
         if item.doubt is not None:
             self.candidate(item, side)
-        short = "not sent" if item.doubt is None else "in match review"
+        short = "in match review" if item.doubt is not None and self.spec.match else "not sent"
         self.draft.dead.append(
             DeadRow(self.spec.kind, side, key, op, short, code, self.now, 1, version, link, self.work.hide(reason))
         )
@@ -327,8 +327,11 @@ class Drafter:
         names = tuple(unit.unit.name for unit in units)
         settlement = self._settlement(thread, side.other, names)
         settlement.closes = [u.unit.name for u in units if u.decision.closes]
+        settlement.shared = [u.unit.name for u in units if side.other in u.values]
         if not alone:
+            # The other side's write may fail: the records as wholes, and lists of lines, agree only after both.
             settlement.whole = None
+            settlement.units.pop("lines", None)
         for unit in units:
             if unit.lines is not None:
                 self._line_settlement(thread, unit, side, settlement)

@@ -141,7 +141,11 @@ def project(work: Work, *, dry: bool) -> Effects[None]:
             partners: Mapping[Key, tuple[int, Key | None]] = yield from look(
                 _partners(work.spec.kind_of(parent), side, keys)
             )
-            ready = {key: other for key, (_, other) in partners.items() if other is not None}
+            owners = yield from links_of(work, [link for link, _ in partners.values()])
+            own = {key for key, (link, _) in partners.items() if owners[link].keys[side] == key}
+            # Two records cannot be projected onto one: the image of a merged record has its figures to itself.
+            work.spool.doubt(side, partners.keys() - own, f"its {parent} was merged into another one")
+            ready = {key: other for key, (_, other) in partners.items() if other is not None and key in own}
             if not ready:
                 continue
             links = yield from _project(work, side, ready, dry=dry)

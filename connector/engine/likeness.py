@@ -67,7 +67,7 @@ def name_of(work: Work, values: Values) -> bytes:
 
 
 def shows(shown: Values, sent: Values) -> bool:
-    """True when a record shows every value that was sent. Lines are compared in order, without their ids."""
+    """True when a record shows every value that was sent. Lines are compared in order; new ones had no id when sent."""
     return all(_same(value, shown.get(name)) for name, value in sent.items())
 
 
@@ -75,7 +75,9 @@ def _same(sent: object, shown: object) -> bool:
     mine, theirs = _lines(sent), _lines(shown)
     if mine is None or theirs is None:
         return sent == shown
-    return len(mine) == len(theirs) and all(shows(b.values, a.values) for a, b in zip(mine, theirs, strict=True))
+    return len(mine) == len(theirs) and all(
+        a.key in (None, b.key) and shows(b.values, a.values) for a, b in zip(mine, theirs, strict=True)
+    )
 
 
 def _lines(value: object) -> list[Line] | None:

@@ -34,7 +34,8 @@ class SettledLine(msgspec.Struct, array_like=True):
 class Settlement(msgspec.Struct, array_like=True):
     """units: unit -> print of the source value, for every unit the write carries. closes: conflicts it ends.
 
-    whole: print of the source record as planned, with its version: what the link's source side becomes.
+    whole: print of the source record as planned, with its version: what the link's source side becomes. shared: units
+    the other side gets a write of, too (merged values, lines); until that one is settled both are not in agreement.
     """
 
     source_key: str | None
@@ -46,6 +47,7 @@ class Settlement(msgspec.Struct, array_like=True):
     removed: list[Pair] = []
     sealed: dict[str, bytes] = {}
     retire: bool = False
+    shared: list[str] = []
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -103,15 +105,19 @@ def settle(
     values = decoded.values if own or sent is None else sent
     settled = work.shape.encodings(values) if not own else shown
     for unit, source_print in settlement.units.items():
-        if unit != "lines" and unit in settled and unit in shown:
+        if unit in settlement.shared:
+            _settle_half(base, unit, settlement, target)
+        elif unit != "lines" and unit in settled and unit in shown:
             base.prints[unit] = _pair(target, source_print, work.shape.print(unit, settled[unit], target, link.id))
             _seal(work, base, unit, settlement, values, target)
     if settlement.lines is not None and own:
         _settle_lines(work, link.id, base, settlement, target, decoded.values.get("lines"))
-        if "lines" in shown and "lines" in settlement.units:
+        if "lines" in shown and "lines" in settlement.units and "lines" not in settlement.shared:
             mark = work.shape.print("lines", shown["lines"], target, link.id)
             base.prints["lines"] = _pair(target, settlement.units["lines"], mark)
-    prints = link.prints.with_(target, work.shape.whole(shown, target, link.id))
+    prints = link.prints
+    if prints[target] is None or _all_agreed(work, link.id, base, target, shown):
+        prints = prints.with_(target, work.shape.whole(shown, target, link.id))
     seen = link.seen.with_(target, _greatest(link.seen[target], record.version))
     if settlement.whole is not None:
         prints = prints.with_(target.other, settlement.whole)
@@ -127,6 +133,26 @@ def settle(
         base=pack(base, work.shape.layout),
     )
     return after, decoded, shown
+
+
+def _settle_half(base: Base, unit: str, settlement: Settlement, target: Side) -> None:
+    """One of two writes of a unit is done: the target is ahead of its base, the source is at it and gets the rest."""
+    old = base.prints.pop(unit, None)
+    if old is None or unit == "lines":
+        return
+    base.prints[unit] = _pair(target, settlement.units[unit], old[0 if target is Side.LEFT else 1])
+    if unit in settlement.sealed:
+        base.sealed[unit] = settlement.sealed[unit]
+
+
+def _all_agreed(work: Work, link: int, base: Base, target: Side, shown: Mapping[str, bytes]) -> bool:
+    """Whether the record shows nothing but what its base says: an edit made just before our write is not overlooked."""
+    index = 0 if target is Side.LEFT else 1
+    return all(
+        base.prints[unit][index] == work.shape.print(unit, encoding, target, link)
+        for unit, encoding in shown.items()
+        if unit in base.prints
+    )
 
 
 def _greatest(old: Version | None, new: Version | None) -> Version | None:

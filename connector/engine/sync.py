@@ -228,13 +228,14 @@ def _finish(work: Work, state: _State, *, move: bool) -> Effects[Report]:
         )
     ended = yield from now()
     results = work.tally.results
-    partly = results["held"] or results["failed"] or state.drifted
+    partly = results["held"] or results["failed"] or state.drifted or work.trouble
     counts = work.tally.as_dict()
     status = "partly" if partly else "done"
-    row = RunRow(work.run, work.spec.name, work.spec.kind, work.started, ended, status, json.dumps(counts))
+    detail = " ".join(work.trouble)
+    row = RunRow(work.run, work.spec.name, work.spec.kind, work.started, ended, status, json.dumps(counts), detail)
     yield from commit(lambda tx: _last(tx, work, row, move=move))
     summary = state.summary or Summary(work.spec.name)
-    return Report(work.spec.name, work.run, status, counts, summary, state.drifted)
+    return Report(work.spec.name, work.run, status, counts, summary, state.drifted, trouble=work.trouble)
 
 
 def _last(tx: Tx, work: Work, row: RunRow, *, move: bool) -> None:

@@ -88,9 +88,15 @@ class Work:
     alive: Counter[Side] = field(default_factory=Counter)
     first: bool = False
     vanished: Counter[Side] = field(default_factory=Counter)
+    trouble: list[str] = field(default_factory=list)
     missing_since: dict[tuple[Side, Key], float] = field(default_factory=dict)
     made: dict[int, LinkRow] = field(default_factory=dict)
     made_up: Iterator[int] = field(default_factory=lambda: count(MADE_UP))
+
+    def note_trouble(self, sentence: str) -> None:
+        """What kept writes from being done or known: one sentence each, however many records it concerns."""
+        if sentence not in self.trouble:
+            self.trouble.append(sentence)
 
     def decode(self, side: Side, record: Record) -> Decoded:
         """Canonical values of a record that has fields."""

@@ -57,7 +57,8 @@ class Summary:
 class Report:
     """What a run did. status: planned, done, partly (something was held or parked), halted, failed.
 
-    halted: of a plan, what each guard that would stop the run says.
+    halted: of a plan, what each guard that would stop the run says. trouble: what kept writes from being done or known;
+    the next run takes them up.
     """
 
     sync: str
@@ -67,3 +68,4 @@ class Report:
     summary: Summary
     drifted: list[PlanLine] = field(default_factory=list)
     halted: list[str] = field(default_factory=list)
+    trouble: list[str] = field(default_factory=list)

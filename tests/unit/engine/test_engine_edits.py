@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -277,3 +278,26 @@ def test_a_merge_function_joins_both_edits_and_leaves_both_sides_at_their_base(w
     world.crm.edit("companies", left, notes=None)
     world.sync()
     assert world.erp.get("customers", right)["remarks"] is None
+
+
+@pytest.mark.parametrize("refuser", list(Side))
+def test_a_merge_that_one_side_refuses_reaches_it_later_without_counting_an_edit_twice(
+    world: World, refuser: Side
+) -> None:
+    world.rule("account", credit_limit={"function": "add_changes", "sealed": True})
+    left, right = linked(world, credit_limit="10")
+    world.crm.edit("companies", left, credit_limit="12")
+    world.erp.edit("customers", right, limit="7")
+    system = world.crm if refuser is Side.LEFT else world.erp
+    system.reject_where(lambda fields: True)
+    world.sync()
+    assert len(world.dead()) == 1
+    system.accept_all()
+    if refuser is Side.LEFT:
+        world.erp.edit("customers", right, tel="new")
+    else:
+        world.crm.edit("companies", left, phone="new")
+    world.sync()
+    assert Decimal(world.crm.get("companies", left)["credit_limit"]) == 9
+    assert Decimal(world.erp.get("customers", right)["limit"]) == 9
+    assert world.plan() == []

@@ -269,3 +269,22 @@ def test_a_new_currency_of_an_order_changes_header_and_lines_together(world: Wor
     assert agree(world, left, right)
     assert world.plan("order") == []
     assert world.conflicts("order") == []
+
+
+@pytest.mark.parametrize("refuser", list(Side))
+def test_lines_edited_on_both_sides_end_the_same_when_one_side_refuses_at_first(world: World, refuser: Side) -> None:
+    left, right = order(world, "1", "2")
+    world.crm.edit("deals", left, lines=altered(deal(world, left), 0, quantity="9"))
+    world.erp.edit("orders", right, positions=altered(positions(world, right), 1, qty="8"))
+    system = world.crm if refuser is Side.LEFT else world.erp
+    system.reject_where(lambda fields: True)
+    world.sync("order")
+    system.accept_all()
+    if refuser is Side.LEFT:
+        world.erp.edit("orders", right, remarks="new")
+    else:
+        world.crm.edit("deals", left, notes="new")
+    world.sync("order")
+    assert agree(world, left, right)
+    assert shown(deal(world, left), "quantity", "description") == [("line 0", 9), ("line 1", 8)]
+    assert world.plan("order") == []
