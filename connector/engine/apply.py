@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from connector.engine.assess import Item, ItemPlan
-from connector.engine.draft import RETRY, Draft, Drafter, Pending, Thread
+from connector.engine.draft import Draft, Drafter, Pending, Thread
 from connector.engine.effects import Call, Effects, call, commit, look, now
 from connector.engine.endings import close, end
 from connector.engine.settle import settle, source_of
@@ -248,7 +248,7 @@ def _take_outcome(work: Work, pending: Pending, outcome: Outcome, last: _Last, a
         thread.result = "skipped"
         last.hints.append(HintRow(work.spec.kind, source, key, None, "moved under us", at, 1, None, at))
     elif isinstance(error, TransientError):
-        due = at + (error.after or RETRY)
+        due = at + (error.after or 0.0)
         work.note_trouble(str(error))
         last.hints.append(HintRow(work.spec.kind, source, key, None, f"try again: {error.code}", due, 1, None, at))
     elif isinstance(error, DeniedError):

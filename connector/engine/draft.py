@@ -32,7 +32,6 @@ from connector.model.rows import (
 )
 from connector.model.values import SIDES, Line, Side, Sides, Value, maybe, only, shown_value
 
-RETRY = 60.0
 WAITS = 6 * 3600.0
 
 

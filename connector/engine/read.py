@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from connector.engine.effects import Call, Effects, Tell, call, commit, look
@@ -23,28 +23,31 @@ Unlinked = tuple[Record, bool, Key | None]
 def read_feeds(work: Work, *, full: bool = False) -> Effects[None]:
     """Both sides' changes since their cursors, pages of both in parallel; the places reached are in `work.chains`.
 
-    full: also list every live record, so that what is no longer there shows.
+    full: also list every live record. Where a side was listed whole, by that or because its feed was read from the
+    beginning, links whose record did not come are looked at: a feed without a past tells no deletes.
     """
     kind = work.spec.kind
     cursors: dict[Side, str | None] = {}
     for side in SIDES:
         cursors[side] = yield from look(_cursor_of(kind, side))
     work.first = all(cursor is None for cursor in cursors.values())
-    yield from _pages(work, "changes", cursors)
+    whole = yield from _pages(work, "changes", cursors)
     for side in SIDES:
         work.chains[side].cursor = cursors[side]
     if full and not work.first:
-        yield from _pages(work, "scan", {Side.LEFT: None, Side.RIGHT: None})
-        yield from _find_unlisted(work)
+        whole = yield from _pages(work, "scan", {Side.LEFT: None, Side.RIGHT: None})
+    if whole:
+        yield from _find_unlisted(work, whole)
 
 
 def _cursor_of(kind: str, side: Side) -> Callable[[Tx], str | None]:
     return lambda tx: tx.cursor(kind, side)
 
 
-def _pages(work: Work, method: str, cursors: dict[Side, str | None]) -> Effects[None]:
-    """Page through one feed of both sides; `cursors` ends at the places reached."""
+def _pages(work: Work, method: str, cursors: dict[Side, str | None]) -> Effects[set[Side]]:
+    """Page through one feed of both sides; `cursors` ends at the places reached. The sides that were listed whole."""
     open_sides = list(SIDES)
+    whole = {side for side in SIDES if cursors[side] is None}
     done = 0
     while open_sides:
         yield from keep_lease(work)
@@ -53,15 +56,17 @@ def _pages(work: Work, method: str, cursors: dict[Side, str | None]) -> Effects[
         for side, page in zip(list(open_sides), answers, strict=True):
             if isinstance(page, NotFoundError) and cursors[side] is not None and method == "changes":
                 cursors[side] = None  # the cursor expired: read everything again
+                whole.add(side)
                 continue
             if isinstance(page, Exception):
                 raise page
-            yield from _take_page(work, side, page, listed=method == "scan")
+            yield from _take_page(work, side, page, listed=side in whole)
             done += len(page.records)
             cursors[side] = page.cursor
             if not page.more:
                 open_sides.remove(side)
         yield Tell("read", done)
+    return whole
 
 
 def _take_page(work: Work, side: Side, page: Page, *, listed: bool) -> Effects[None]:
@@ -115,7 +120,8 @@ def take_records(
             work.tally.read += 1
             work.tally.add("failed")
         elif link is not None:
-            _take_linked(work, side, record, link, linked, seen, forced=forced)
+            # A parked record that is as both last agreed has nothing left to refuse: it is looked at to be released.
+            _take_linked(work, side, record, link, linked, seen, forced=forced or parked is not None)
         else:
             _take_unlinked(work, side, record, unlinked)
     if linked:
@@ -250,20 +256,20 @@ def gather(work: Work) -> Effects[None]:
             work.spool.add_linked(side, rows)
 
 
-def _find_unlisted(work: Work) -> Effects[None]:
-    """After a full read: links whose record was not listed go to the spool as missing, to be confirmed by key."""
+def _find_unlisted(work: Work, sides: Collection[Side]) -> Effects[None]:
+    """After a full read of these sides: links whose record was not listed are read by key, as there or as missing."""
     after = 0
     while True:
         rows: list[LinkRow] = yield from look(_links_after(work.spec.kind, after))
         if not rows:
             return
         after = rows[-1].id
-        for side in SIDES:
+        for side in sides:
             missing = work.spool.unlisted(side, [row.id for row in rows])
-            keys = [str(row.keys[side]) for row in rows if row.id in missing]
+            keys = [key for row in rows if row.id in missing and (key := row.keys[side]) is not None]
             if keys:
                 yield from read_keys(work, side, keys)
 
 
 def _links_after(kind: str, after: int) -> Callable[[Tx], list[LinkRow]]:
-    return lambda tx: tx.page_links(kind, after, 500, [LinkState.LINKED])
+    return lambda tx: tx.page_links(kind, after, 500, [LinkState.LINKED, LinkState.HALF])

@@ -192,6 +192,7 @@ def _park(work: Work, row: IntentRow, found: _Found, at: float, code: str, detai
     short = "outcome unknown" if code == "uncertain" else f"{work.spec.names[row.side]} refused it"
     kind, side, version = work.spec.kind, row.side.other, settlement.version
     found.done.append(row.token)
+    work.tally.extra["parked"] += 1
     found.dead.append(DeadRow(kind, side, key, row.op, short, code, at, 1, version, row.link, work.hide(detail)))
 
 

@@ -97,7 +97,8 @@ def _run(work: Work, options: Options, state: _State) -> Effects[Report]:
         raise Halted("\n".join(stop.sentence for stop in stops), stops[0].guard)
     yield from _apply(work, options.only, state)
     for _ in range(ROUNDS):
-        again = yield from _released(work)
+        # Where a system has trouble, the next run goes on: what could not be written is due then, unless it said when.
+        again = not work.trouble and (yield from _released(work))
         if not again:
             break
         yield from _apply(work, None, state)
@@ -228,7 +229,7 @@ def _finish(work: Work, state: _State, *, move: bool) -> Effects[Report]:
         )
     ended = yield from now()
     results = work.tally.results
-    partly = results["held"] or results["failed"] or state.drifted or work.trouble
+    partly = results["held"] or results["failed"] or work.tally.extra["parked"] or state.drifted or work.trouble
     counts = work.tally.as_dict()
     status = "partly" if partly else "done"
     detail = " ".join(work.trouble)

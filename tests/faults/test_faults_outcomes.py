@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.errors import DeniedError, Halted, TransientError, UncertainError
+from connector.errors import DeniedError, Halted, NotFoundError, TransientError, UncertainError
 from connector.merge.guards import Limit, Limits
 from connector.model.records import Op
 from connector.model.rows import IntentState, LinkState
@@ -196,8 +196,6 @@ def test_an_old_version_read_by_key_plans_nothing_and_is_looked_at_again(world: 
 
 
 def test_an_expired_cursor_reads_everything_again_and_writes_nothing(world: World) -> None:
-    from connector.errors import NotFoundError
-
     for number in range(10):
         world.crm.add("companies", account(f"A{number}"))
     world.sync()
@@ -206,6 +204,16 @@ def test_an_expired_cursor_reads_everything_again_and_writes_nothing(world: Worl
     report = world.sync()
     assert world.erp.state() == before
     assert report.counts["unchanged"] == 10
+
+
+def test_a_record_deleted_while_its_cursor_was_lost_is_deleted_on_the_other_side(world: World) -> None:
+    keys = [world.crm.add("companies", account(f"A{number}")) for number in range(10)]
+    world.sync()
+    world.crm.remove("companies", keys[3])
+    world.crm.fail("changes", NotFoundError("expired"))
+    world.sync()
+    assert len(world.erp.live("customers")) == 9
+    assert world.plan(full=True) == []
 
 
 def test_a_read_that_fails_moves_no_cursor_and_loses_nothing(world: World) -> None:

@@ -1,0 +1,60 @@
+"""Recovery where the target keeps no key of ours: the record we made is told by what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from connector.testing.memory import LOST
+from connector.testing.world import FULL, World, account, make_world
+
+
+@pytest.fixture
+def keyless(tmp_path: Path) -> Iterator[World]:
+    powers = replace(FULL, external_key="none", idempotency=0.0)
+    world = make_world(tmp_path, powers, powers)
+    yield world
+    world.store.close()
+
+
+def _lost_creates(world: World, phones: list[str]) -> dict[str, str]:
+    """Accounts of one name whose creates were done and not answered; phone -> key in the CRM."""
+    keys = {phone: world.crm.add("companies", account("Twin", phone=phone)) for phone in phones}
+    world.erp.fail("write", LOST, after=True)
+    world.sync()
+    assert len(world.erp.live("customers")) == len(phones)
+    assert world.pairs() == {} or all(right is None for right in world.pairs().values())
+    return keys
+
+
+def test_records_of_one_name_are_each_linked_with_their_own(keyless: World) -> None:
+    keys = _lost_creates(keyless, [str(n) for n in range(8)])
+    keyless.settle()
+    customers = keyless.erp.live("customers")
+    assert len(customers) == 8
+    assert {phone: customers[keyless.pairs()[key]]["tel"] for phone, key in keys.items()} == {p: p for p in keys}
+    assert keyless.plan() == []
+
+
+def test_the_only_one_of_its_name_is_ours_although_a_person_changed_it(keyless: World) -> None:
+    keys = _lost_creates(keyless, ["1"])
+    (right,) = keyless.erp.live("customers")
+    keyless.erp.edit("customers", right, tel="9")
+    keyless.settle()
+    assert list(keyless.erp.live("customers")) == [right]
+    assert keyless.crm.get("companies", keys["1"])["phone"] == "9"
+    assert keyless.conflicts() == []
+
+
+def test_where_several_could_be_it_a_person_looks_and_nothing_is_made_twice(keyless: World) -> None:
+    _lost_creates(keyless, ["1", "2", "3"])
+    for right, fields in list(keyless.erp.live("customers").items()):
+        if fields["tel"] != "3":
+            keyless.erp.edit("customers", right, tel="changed")
+    keyless.settle()
+    assert len(keyless.erp.live("customers")) == 3
+    assert len(keyless.crm.live("companies")) == 3
+    assert len([dead for dead in keyless.dead() if dead[0] == "left"]) == 2
