@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from connector.engine.assess import Item, ItemPlan
-from connector.engine.draft import Draft, Drafter, Pending, Thread
+from connector.engine.draft import Draft, Pending, Thread
+from connector.engine.drafter import Drafter
 from connector.engine.effects import Call, Effects, call, commit, look, now
 from connector.engine.endings import close, end
+from connector.engine.item import Item, ItemPlan
 from connector.engine.settle import settle, source_of
 from connector.engine.work import Work, released_by
 from connector.errors import (

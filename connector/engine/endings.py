@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from connector.engine.assess import Item, ItemPlan
-from connector.engine.draft import Drafter, Thread
+from connector.engine.draft import Thread
+from connector.engine.drafter import Drafter
+from connector.engine.item import Item, ItemPlan
 from connector.engine.settle import Settlement
 from connector.engine.work import MISSING
 from connector.merge.records import Step

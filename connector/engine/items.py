@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from connector.engine.apply import take_ids
-from connector.engine.assess import Item
 from connector.engine.effects import Effects, commit, look
+from connector.engine.item import Item
 from connector.engine.read import read_keys
 from connector.engine.work import Work, links_of, released_by
 from connector.model.records import Key, Record

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import msgspec
 
-from connector.engine.assess import Item
+from connector.engine.item import Item
 from connector.engine.work import Work
 from connector.mapping.translate import Decoded
 from connector.merge.base import Base, LineBase, Pair, pack

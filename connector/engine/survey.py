@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from math import ceil
 
-from connector.engine.assess import Item, ItemPlan, assess
+from connector.engine.assess import assess
 from connector.engine.effects import Effects
+from connector.engine.item import Item, ItemPlan
 from connector.engine.items import each_batch
 from connector.engine.work import Work
 from connector.merge.fields import Verb

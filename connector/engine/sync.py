@@ -10,8 +10,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from connector.engine.apply import apply_batch
-from connector.engine.assess import Item, ItemPlan, assess
+from connector.engine.assess import assess
 from connector.engine.effects import Effects, NewId, Tell, commit, look, now
+from connector.engine.item import Item, ItemPlan
 from connector.engine.items import each_batch, match, project, recall
 from connector.engine.lease import keep_lease, take_lease
 from connector.engine.read import gather, read_feeds, read_hints, read_keys

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 
-from connector.engine.assess import Assessor, Item, Partners, UnlinkedError, decode_items, lookups
+from connector.engine.assess import Assessor, decode_items, lookups
 from connector.engine.effects import Call, Effects, Tell, look
+from connector.engine.item import Item, Partners, UnlinkedError
 from connector.engine.shape import Shape
 from connector.engine.spec import SyncSpec
 from connector.engine.work import Work

@@ -8,8 +8,20 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from acceptance import (
+    ACCOUNTS,
+    EVERYTHING,
+    SECRETS,
+    Fake,
+    Installation,
+    Server,
+    answering,
+    company,
+    fill,
+    installed,
+    until,
+)
 
-from acceptance import ACCOUNTS, EVERYTHING, SECRETS, Fake, Installation, Server, answering, company, fill, installed, until
 from connector.clock import SystemClock
 
 COMMANDS = (["plan"], ["sync"], ["verify"], ["check"])
@@ -102,7 +114,9 @@ def test_a_connection_without_rights_is_told_which_and_writes_nothing(world: Ins
             ended = world.run(*words)
             flat = " ".join(ended.text.split())
             assert ended.code == 1
-            assert "denies this (status 403: role reader: no access to customers): give this connection the right" in flat
+            assert (
+                "denies this (status 403: role reader: no access to customers): give this connection the right" in flat
+            )
     world.configure(EVERYTHING)
 
 

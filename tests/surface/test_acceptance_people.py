@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from acceptance import ACCOUNTS, EVERYTHING, Fields, Installation, Server, company, fill, installed, remove
 
 
@@ -115,7 +114,8 @@ def test_a_refused_change_of_a_shipped_order_is_told_and_not_shown_as_done(tmp_p
         account = fill(world.crm, "companies", [company(0)])[0]
         product = _item(world)
         lines = [_line(product, "3", "9.995", tax_percent="19", discount_percent="7.5")]
-        deal = world.crm.create("deals", name="Deal", company_id=account, stage="won", currency="EUR", lines=lines)
+        won: Fields = {"company_id": account, "stage": "won", "currency": "EUR", "close_date": "2026-03-01"}
+        deal = world.crm.create("deals", name="Deal", lines=lines, **won)
         assert world.run("sync").code == 0
         (order,) = world.erp.all("orders")
         world.erp.act("orders", order, "ship")
@@ -142,7 +142,8 @@ def _invoiced(world: Installation, accounts: list[str]) -> None:
     product = _item(world)
     for account in accounts:
         lines = [_line(product, "1", "5")]
-        world.crm.create("deals", name="D", company_id=account, stage="won", currency="EUR", lines=lines)
+        won: Fields = {"company_id": account, "stage": "won", "currency": "EUR", "close_date": "2026-03-01"}
+        world.crm.create("deals", name="D", lines=lines, **won)
     assert world.run("sync").code == 0
     for order in world.erp.all("orders"):
         world.erp.act("orders", order, "ship")

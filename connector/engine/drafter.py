@@ -1,0 +1,263 @@
+"""From one item's plan to the rows and writes of a draft: creates, and merges of records both sides have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from connector.engine.draft import Rows, Thread
+from connector.engine.item import Item, ItemPlan, UnitPlan
+from connector.engine.settle import SettledLine, Settlement, settled_lines
+from connector.errors import NoImageError, RejectedError
+from connector.merge.base import Base, pack
+from connector.merge.fields import Verb
+from connector.model.canonical import CANON_REV, dump
+from connector.model.records import Key, Op
+from connector.model.rows import (
+    LinkRow,
+    LinkState,
+)
+from connector.model.values import SIDES, Line, Side, Sides, Value, maybe, only
+
+WAITS = 6 * 3600.0
+
+
+class Drafter(Rows):
+    """Drafts item by item."""
+
+    # --------------------------------------------------------------------------------------------- creates
+
+    def create(self, plan: ItemPlan) -> Thread:
+        """Half link, intent and write for a record that exists on one side only."""
+        item, target = plan.item, plan.create
+        assert target is not None
+        source = target.other
+        record, key = item.records[source], item.keys[source]
+        assert record is not None
+        assert key is not None
+        link = item.link
+        if link is None:
+            keys: Sides[Key | None] = only(source, key)
+            seen = only(source, record.version)
+            link = LinkRow(self.work.ids.pop(), self.spec.kind, LinkState.HALF, keys, 1, seen, layout=self.work.layout)
+        else:
+            link = replace(link, gen=link.gen + 1, layout=self.work.layout)
+        try:
+            fields, values = self._encode_create(target, plan.values)
+        except RejectedError as error:
+            self.refuse(item, source, "create", str(error), error.code)
+            return Thread(item, link, Base(), "failed")
+        (self.draft.updates if item.link is not None else self.draft.inserts).append(link)
+        thread = Thread(item, link, Base(), "created")
+        units = tuple(u.name for u in self.spec.units if any(name in values for name in u.fields))
+        settlement = self._settlement(thread, source, units)
+        lines = plan.values.get("lines")
+        if isinstance(lines, tuple) and "lines" in units:
+            settlement.lines = self._lines_of_create(source, link.id, item)
+        external_key = self.spec.systems[target].mapping.external_key
+        external = None
+        if external_key is not None and self.spec.systems[target].capabilities.external_key != "none":
+            fields[external_key] = key
+            if self.spec.systems[target].capabilities.external_key == "unique":
+                external = (external_key, key)
+        self.pend(thread, target, Op.CREATE, fields, None, settlement, values, units, external=external)
+        return thread
+
+    def _encode_create(self, target: Side, values: Mapping[str, Value]) -> tuple[dict[str, Any], dict[str, Value]]:
+        """System fields and the values they carry; a field without image is left out, unless it is required."""
+        left = dict(values)
+        mapping = self.spec.systems[target].mapping
+        for _ in range(len(values) + 1):
+            try:
+                return mapping.encode(left, create=True), left
+            except NoImageError as error:
+                name = field_of(error, left)
+                if name is None or self.spec.entity.fields[name].required or name == "lines":
+                    raise
+                del left[name]
+        raise RejectedError("no field could be written")
+
+    def _lines_of_create(self, source: Side, link: int, item: Item) -> list[SettledLine]:
+        value = item.decoded[source].values["lines"]
+        lines = [line for line in value if isinstance(line, Line)] if isinstance(value, tuple) else []
+        return [SettledLine(line.key, None, self.work.shape.line_prints(line, source, link)) for line in lines]
+
+    # --------------------------------------------------------------------------------------------- updates
+
+    def merge(self, plan: ItemPlan) -> Thread:
+        """Adopts, conflicts, holds and writes of a record that exists on both sides."""
+        item = plan.item
+        link = item.link
+        assert link is not None
+        thread = Thread(item, link, plan.base)
+        if item.fresh:
+            self.journal("linked", "match", link=link.id, side=None, key=item.keys.left, detail=str(item.keys.right))
+            self.work.tally.extra["linked"] += 1
+        for unit in plan.units:
+            self._unit(thread, unit)
+        still = {unit.unit.name for unit in plan.units if unit.decision.verb is Verb.HOLD}
+        ended = [name for name, row in item.conflicts.items() if row.reason == "held" and name not in still]
+        self.draft.closed.extend((link.id, name) for name in ended)
+        targets = plan.targets()
+        written = [side for side in targets if self._write_side(thread, plan, side, alone=len(targets) == 1)]
+        prints = thread.link.prints
+        seen = thread.link.seen
+        if not written:
+            prints = maybe(self._whole(item, Side.LEFT, link.id), self._whole(item, Side.RIGHT, link.id))
+            seen = Sides(self._version(item, Side.LEFT), self._version(item, Side.RIGHT))
+        thread.link = replace(
+            thread.link,
+            gen=thread.link.gen + len(written),
+            prints=prints,
+            seen=seen,
+            layout=self.work.layout,
+            canon=CANON_REV,
+            base=pack(thread.base, self.work.shape.layout),
+        )
+        if item.fresh:
+            self.draft.inserts.append(thread.link)
+        elif written or plan.units or prints != link.prints or seen != link.seen:
+            self.draft.updates.append(thread.link)
+        return thread
+
+    def _unit(self, thread: Thread, plan: UnitPlan) -> None:
+        """Rows for one unit that is not kept."""
+        item, link, verb = thread.item, thread.link, plan.decision.verb
+        name = plan.unit.name
+        old = item.conflicts.get(name)
+        if verb is Verb.ADOPT:
+            self._adopt(thread, plan)
+        elif verb is Verb.CONFLICT:
+            thread.result = "held"
+            self.conflict(link.id, name, "conflict", self._prints(thread, name))
+            self.work.tally.extra["conflicts"] += 1
+        elif verb is Verb.HOLD:
+            thread.result = "held"
+            self.conflict(link.id, name, "held", Sides(None, None), plan.reason)
+        elif verb is Verb.DEFER:
+            side = self._deferred_from(item, plan)
+            self.hint(side, str(item.keys[side]), f"{name} waits", self.now + WAITS, plan.waits)
+            self.work.tally.extra["deferred"] += 1
+        if plan.decision.loser is not None:
+            self._lose(thread, plan)
+        if old is not None and plan.decision.closes and verb.target is None and verb is not Verb.MERGE:
+            self.draft.closed.append((link.id, name))
+
+    def _deferred_from(self, item: Item, plan: UnitPlan) -> Side:
+        parts = (plan.waits or "").split("/")
+        return Side.RIGHT if len(parts) > 3 and parts[3] == Side.RIGHT.value else Side.LEFT
+
+    def _prints(self, thread: Thread, unit: str) -> Sides[bytes | None]:
+        shape = self.work.shape
+        item = thread.item
+        return maybe(
+            shape.print(unit, item.encodings[Side.LEFT][unit], Side.LEFT, thread.link.id),
+            shape.print(unit, item.encodings[Side.RIGHT][unit], Side.RIGHT, thread.link.id),
+        )
+
+    def _adopt(self, thread: Thread, plan: UnitPlan) -> None:
+        name = plan.unit.name
+        prints = self._prints(thread, name)
+        assert prints.left is not None
+        assert prints.right is not None
+        thread.base.prints[name] = (prints.left, prints.right)
+        if plan.lines is not None:
+            thread.base.lines = plan.lines.base
+        if plan.unit.sealed and len(plan.unit.fields) == 1:
+            field_name = plan.unit.fields[0]
+            pair = tuple(thread.item.decoded[side].values[field_name] for side in SIDES)
+            thread.base.sealed[name] = self.work.vault.seal(dump((pair[0], pair[1])), b"base")
+
+    def _lose(self, thread: Thread, plan: UnitPlan) -> None:
+        side = plan.decision.loser
+        assert side is not None
+        body = self._before(thread.item, side, (plan.unit.name,))
+        self.journal(
+            "overwritten",
+            f"{plan.unit.source} row {plan.decision.row}",
+            link=thread.link.id,
+            side=side,
+            key=thread.item.keys[side],
+            fields=plan.unit.name,
+            body=body,
+        )
+
+    def _write_side(self, thread: Thread, plan: ItemPlan, side: Side, *, alone: bool) -> bool:
+        """The write that brings one side in line; False when nothing of it can be expressed."""
+        item = thread.item
+        values: dict[str, Value] = {}
+        units: list[UnitPlan] = []
+        for unit in plan.units:
+            if side in unit.values:
+                values.update(unit.values[side])
+                units.append(unit)
+        mapping = self.spec.systems[side].mapping
+        whole = self._with_companions(item, side, values)
+        try:
+            fields = mapping.encode(whole, create=False)
+        except NoImageError as error:
+            thread.result = "held"
+            name = field_of(error, whole)
+            causes = {name} if name in values else mapping.together.get(name or "", frozenset())
+            unit_name = next((u.unit.name for u in units if causes.intersection(u.unit.fields)), units[0].unit.name)
+            self.conflict(thread.link.id, unit_name, "held", Sides(None, None), str(error))
+            plan.units = [u for u in plan.units if u.unit.name != unit_name]
+            return bool(plan.units) and self._write_side(thread, plan, side, alone=alone) if len(units) > 1 else False
+        names = tuple(unit.unit.name for unit in units)
+        settlement = self._settlement(thread, side.other, names)
+        settlement.closes = [u.unit.name for u in units if u.decision.closes]
+        settlement.shared = [u.unit.name for u in units if side.other in u.values]
+        if not alone:
+            # The other side's write may fail: the records as wholes, and lists of lines, agree only after both.
+            settlement.whole = None
+            settlement.units.pop("lines", None)
+        for unit in units:
+            if unit.lines is not None:
+                self._line_settlement(thread, unit, side, settlement)
+        record = item.records[side]
+        assert record is not None
+        if thread.result == "unchanged":
+            thread.result = "updated"
+        rule = "; ".join(dict.fromkeys(f"{u.unit.source} row {u.decision.row}" for u in units))
+        self.pend(
+            thread,
+            side,
+            Op.UPDATE,
+            fields,
+            record.version,
+            settlement,
+            values,
+            names,
+            rule=rule,
+            before=self._before(item, side, names),
+        )
+        return True
+
+    def _with_companions(self, item: Item, side: Side, values: Mapping[str, Value]) -> dict[str, Value]:
+        """The values to write with those that belong to them, as the target has them.
+
+        These are what a value cannot be expressed without (an amount's currency), and what would mean something else
+        beside the new value (the amounts of a currency): such a one has no image there, and the write is held.
+        """
+        mapping, shown = self.spec.systems[side].mapping, item.decoded[side].values
+        changed = {name for name, value in values.items() if value != shown.get(name)}
+        needed = {other for name in values for other in mapping.together.get(name, ())}
+        needed |= {name for name, others in mapping.together.items() if changed & others}
+        return {**{name: shown[name] for name in needed if name in shown}, **values}
+
+    def _line_settlement(self, thread: Thread, unit: UnitPlan, side: Side, settlement: Settlement) -> None:
+        assert unit.lines is not None
+        source = side.other
+        value = thread.item.decoded[source].values["lines"]
+        lines = [line for line in value if isinstance(line, Line)] if isinstance(value, tuple) else []
+        writes = unit.lines.writes[side] or []
+        settlement.lines = settled_lines(self.work, source, thread.link.id, writes, lines)
+        settlement.removed = unit.lines.removed[side] if unit.lines.removed is not None else []
+        thread.base.lines = unit.lines.base
+
+
+def field_of(error: NoImageError, values: Mapping[str, Value]) -> str | None:
+    """The canonical field a NoImageError speaks of: its message starts with the name."""
+    head = str(error).split(":", 1)[0].split(" ", 1)[0]
+    return head if head in values else head.split("[")[0].split(".")[0] if head.split(".")[0] in values else None
