@@ -38,7 +38,7 @@ LOST = [
     {"kind": "lost_answer", "path": "*/companies/batch/update", "times": 1},
 ]
 SETTLE = 1.0
-TRIES = 12
+TRIES = 60
 
 FIELDS = {name: name for name in ("name", "email", "phone", "website", "industry", "currency", "credit_limit")}
 FIELDS |= {"terms": "payment_terms", "remarks": "notes", "street": "billing_street", "zip": "billing_postal_code"}
@@ -116,9 +116,11 @@ def until_done(systems: Systems, campaign: Campaign) -> str:
         campaign.runs += 1
         ran = systems.connector("sync", "accounts")
         campaign.codes[ran.code] += 1
-        if ran.code == 0 and not systems.connector("status", "accounts").data["syncs"][0]["open_writes"]:
+        status = systems.connector("status", "accounts").data["syncs"][0]
+        if ran.code == 0 and not status["open_writes"] and not status["hints"]:
             return ""
-        last = f"{ran.code}: {ran.data.get('runs') or ran.said}"
+        waiting = f"{status['open_writes']} open writes, {status['hints']} to look at"
+        last = f"{ran.code}: {ran.data.get('runs') or ran.said}; {waiting}"
         time.sleep(SETTLE * 1.1)
     return last
 
@@ -316,12 +318,12 @@ def main() -> int:
     parser.add_argument("--edits", type=int, default=1_000, help="records edited on each side")
     parser.add_argument("--kills", type=int, default=5, help="per first sync and per run of edits")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--profile", help="only profiles whose name has this in it")
+    parser.add_argument("--profile", help="only the profile of this name")
     parser.add_argument("--report", help="file to save everything to")
     options = parser.parse_args()
     checks = Checks()
     for n, profile in enumerate(PROFILES):
-        if options.profile and options.profile not in profile.name:
+        if options.profile not in (None, profile.name):
             continue
         with tempfile.TemporaryDirectory() as folder:
             run(profile, Path(folder), checks, count=options.records, edits=options.edits, kills=options.kills,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -205,16 +205,7 @@ class Drafter(Rows):
             plan.units = [u for u in plan.units if u.unit.name != unit_name]
             return bool(plan.units) and self._write_side(thread, plan, side, alone=alone) if len(units) > 1 else False
         names = tuple(unit.unit.name for unit in units)
-        settlement = self._settlement(thread, side.other, names)
-        settlement.closes = [u.unit.name for u in units if u.decision.closes]
-        settlement.shared = [u.unit.name for u in units if side.other in u.values]
-        if not alone:
-            # The other side's write may fail: the records as wholes, and lists of lines, agree only after both.
-            settlement.whole = None
-            settlement.units.pop("lines", None)
-        for unit in units:
-            if unit.lines is not None:
-                self._line_settlement(thread, unit, side, settlement)
+        settlement = self._update_settlement(thread, units, side, alone=alone)
         record = item.records[side]
         assert record is not None
         if thread.result == "unchanged":
@@ -233,6 +224,19 @@ class Drafter(Rows):
             before=self._before(item, side, names),
         )
         return True
+
+    def _update_settlement(self, thread: Thread, units: Sequence[UnitPlan], side: Side, *, alone: bool) -> Settlement:
+        settlement = self._settlement(thread, side.other, tuple(unit.unit.name for unit in units))
+        settlement.closes = [u.unit.name for u in units if u.decision.closes]
+        settlement.shared = [u.unit.name for u in units if side.other in u.values]
+        if not alone:
+            # The other side's write may fail: the records as wholes, and lists of lines, agree only after both.
+            settlement.whole = None
+            settlement.units.pop("lines", None)
+        for unit in units:
+            if unit.lines is not None:
+                self._line_settlement(thread, unit, side, settlement)
+        return settlement
 
     def _with_companions(self, item: Item, side: Side, values: Mapping[str, Value]) -> dict[str, Value]:
         """The values to write with those that belong to them, as the target has them.

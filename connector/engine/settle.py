@@ -184,21 +184,21 @@ def _settle_lines(work: Work, link: int, base: Base, settlement: Settlement, tar
     assert settlement.lines is not None
     if not isinstance(shown, tuple):
         return
-    lines = [line for line in shown if isinstance(line, Line)]
-    by_key = {line.key: line for line in lines}
-    by_partner = {line.partner: line for line in lines if line.partner}
-    known = {line.key for line in settlement.lines if line.key is not None}
-    fresh = [line for line in lines if line.key not in known]
+    by_key = {line.key: line for line in shown if isinstance(line, Line)}
+    by_partner = {line.partner: line for line in by_key.values() if line.partner}
+    fresh = dict(by_key)  # lines that came with this write, in the order it named them
+    for entry in settlement.lines:
+        if entry.key is not None:
+            fresh.pop(entry.key, None)
     removed = {(left.decode(), right.decode()) for left, right in settlement.removed}
     table = {(old.left, old.right): old for old in base.lines or [] if (old.left, old.right) not in removed}
     for entry in settlement.lines:
         line = by_key.get(entry.key) if entry.key is not None else by_partner.get(str(entry.source))
         if line is None and entry.key is None and fresh:
-            line = fresh[0]  # new lines come back in the order they were written
+            line = next(iter(fresh.values()))
         if line is None or entry.source is None or line.key is None:
             continue
-        if entry.key is None and line in fresh:
-            fresh.remove(line)
+        fresh.pop(line.key, None)
         ids: tuple[Key, Key] = (entry.source, line.key) if target is Side.RIGHT else (line.key, entry.source)
         row = table.setdefault(ids, LineBase(*ids, {}))
         prints = work.shape.line_prints(line, target, link)

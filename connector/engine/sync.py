@@ -179,7 +179,8 @@ def _stops(work: Work, summary: Summary, allowed: Collection[str]) -> Effects[li
 def _apply(work: Work, only: Wanted | None, state: _State) -> Effects[None]:
     links, lone = work.spool.counts()
     total = links + lone.left + lone.right
-    width = max(1, min(4, *(system.capabilities.concurrency for system in work.spec.systems)))
+    # Two batches side by side keep a system busy while the other is being settled; more would only hold more in memory.
+    width = max(1, min(2, *(system.capabilities.concurrency for system in work.spec.systems)))
     done = 0
 
     def handle(items: list[Item]) -> Effects[None]:

@@ -140,11 +140,12 @@ class Units:
         return value
 
     def _carry_line(self, source: Side, line: Line) -> dict[str, Value]:
-        return {
-            name: self.carry(source, name, line.values[name])
-            for name in self.work.shape.line_fields
-            if name in line.values
-        }
+        shape, shown = self.work.shape, line.values
+        values = {name: shown[name] for name in shape.line_fields if name in shown}
+        for name in shape.line_refs:
+            if name in values:
+                values[name] = self.carry(source, name, values[name])
+        return values
 
     def _newer(self) -> Side | None:
         """The side changed later beyond doubt: by more than the margin, and not by ourselves."""

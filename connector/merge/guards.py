@@ -49,7 +49,7 @@ class Totals:
     """What a plan wants, per side that would be written.
 
     deletes: records whose partner was deleted. missing: linked records of that side that a full read did not find.
-    policy: what is done with what was deleted (ignore, archive, propagate, ask).
+    policy: the value of `deletes: policy`.
     """
 
     linked: int

@@ -9,10 +9,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -23,69 +23,10 @@ from connector.errors import (
     NotFoundError,
     RejectedError,
     StaleError,
-    TransientError,
-    UncertainError,
 )
 from connector.model.records import Finding, Hint, Key, Op, Outcome, Page, Record, Version, Write, WriteResult
-from connector.ports import Capabilities, Clock, Description, FieldSchema, ObjectSchema, WebhookRequest
-
-T = TypeVar("T")
-Fields = dict[str, Any]
-LOOKBACK = 5
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryObject:
-    """One object. fields: those it always shows, null while nothing was written; others show once written.
-
-    lines: field that holds lines -> name of each line's id; line_fields: what each line always shows. keeps: what the
-    system does with a written body (trims, rounds); by default nothing.
-    """
-
-    name: str
-    capabilities: Capabilities
-    prefix: str = ""
-    fields: frozenset[str] = frozenset()
-    lines: Mapping[str, str] = field(default_factory=dict)
-    line_fields: frozenset[str] = frozenset()
-    keeps: Callable[[Fields], Fields] = lambda fields: fields
-    deletable: bool = True
-
-
-@dataclass(slots=True)
-class Fault:
-    """One call that fails. after: it is carried out first, the answer is lost. skip: calls let through before."""
-
-    method: str
-    error: Exception
-    after: bool = False
-    times: int = 1
-    skip: int = 0
-    object: str | None = None
-    op: Op | None = None
-
-
-@dataclass(slots=True)
-class _Row:
-    key: Key
-    fields: Fields
-    version: int
-    position: int
-    modified: float
-    created_by: str
-    modified_by: str
-    deleted: bool = False
-    merged_into: Key | None = None
-
-
-@dataclass(slots=True)
-class _Table:
-    spec: MemoryObject
-    rows: dict[Key, _Row] = field(default_factory=dict)
-    position: int = 0
-    number: int = 0
-    line_number: int = 0
-    answers: dict[str, tuple[float, Outcome]] = field(default_factory=dict)
+from connector.ports import Clock, Description, FieldSchema, ObjectSchema, WebhookRequest
+from connector.testing.tables import LOOKBACK, Fault, Fields, MemoryObject, Row, Table, alive, answered, position_of
 
 
 class MemorySystem:
@@ -102,7 +43,7 @@ class MemorySystem:
         self.faults: list[Fault] = []
         self.reject: Callable[[str, Write], ConnectorError | None] = lambda object_, write: None
         self.stale: dict[Key, Record] = {}
-        self._tables = {spec.name: _Table(spec) for spec in objects}
+        self._tables = {spec.name: Table(spec) for spec in objects}
         self._lock = threading.RLock()
 
     # ------------------------------------------------------------------------------------------------ faults
@@ -194,7 +135,7 @@ class MemorySystem:
     def live(self, object_: str) -> dict[Key, Fields]:
         """Copies of every live record's fields, by key."""
         with self._lock:
-            return {row.key: deepcopy(row.fields) for row in self._table(object_).rows.values() if _alive(row)}
+            return {row.key: deepcopy(row.fields) for row in self._table(object_).rows.values() if alive(row)}
 
     def state(self) -> bytes:
         """Everything the system holds as bytes: equal if and only if nothing was written in between."""
@@ -212,31 +153,31 @@ class MemorySystem:
                 name: ObjectSchema(name, self._schema(table), table.spec.capabilities, True, table.spec.deletable)
                 for name, table in self._tables.items()
             }
-            return _late(late, Description(objects, self.principal, self._stamp(self.clock.now())))
+            return answered(late, Description(objects, self.principal, self._stamp(self.clock.now())))
 
     def changes(self, object: str, cursor: str | None) -> Page:  # noqa: A002
         with self._lock:
             late = self._count("changes", object)
             table = self._table(object)
             capabilities = table.spec.capabilities
-            after = _position(cursor)
+            after = position_of(cursor)
             rows = sorted((r for r in table.rows.values() if r.position > after), key=lambda r: r.position)
             if cursor is None or capabilities.deletes == "none":
-                rows = [row for row in rows if _alive(row)]
+                rows = [row for row in rows if alive(row)]
             page, more = rows[: capabilities.page], len(rows) > capabilities.page
             end = page[-1].position if more else table.position
             if not more and capabilities.feed == "overlap":
                 end = max(0, end - LOOKBACK)
-            return _late(late, Page([self._record(table, row) for row in page], str(end), more))
+            return answered(late, Page([self._record(table, row) for row in page], str(end), more))
 
     def scan(self, object: str, cursor: str | None) -> Page:  # noqa: A002
         with self._lock:
             late = self._count("scan", object)
             table = self._table(object)
-            rows = sorted((r for r in table.rows.values() if _alive(r) and r.key > (cursor or "")), key=lambda r: r.key)
+            rows = sorted((r for r in table.rows.values() if alive(r) and r.key > (cursor or "")), key=lambda r: r.key)
             page, more = rows[: table.spec.capabilities.page], len(rows) > table.spec.capabilities.page
             answer = Page([self._record(table, row) for row in page], page[-1].key if more else None, more)
-            return _late(late, answer)
+            return answered(late, answer)
 
     def read(self, object: str, keys: Sequence[Key]) -> Mapping[Key, Record]:  # noqa: A002
         with self._lock:
@@ -250,9 +191,9 @@ class MemorySystem:
                     row = table.rows.get(key)
                     if key in self.stale:
                         found[key] = self.stale.pop(key)
-                    elif row is not None and (_alive(row) or table.spec.capabilities.deletes == "feed"):
+                    elif row is not None and (alive(row) or table.spec.capabilities.deletes == "feed"):
                         found[key] = self._record(table, row)
-            return _late(late, found)
+            return answered(late, found)
 
     def find(self, object: str, field: str, values: Sequence[str]) -> Sequence[Record]:  # noqa: A002
         with self._lock:
@@ -261,9 +202,9 @@ class MemorySystem:
             if field == "created_by" and not table.spec.capabilities.created_by:
                 raise ConfigError(f"{self.name}: `{object}` has no field `created_by` to search by")
             wanted = set(values)
-            rows = [row for row in table.rows.values() if _alive(row)]
+            rows = [row for row in table.rows.values() if alive(row)]
             hits = [r for r in rows if (r.created_by if field == "created_by" else r.fields.get(field)) in wanted]
-            return _late(late, [self._record(table, row) for row in hits])
+            return answered(late, [self._record(table, row) for row in hits])
 
     def write(self, object: str, writes: Sequence[Write]) -> WriteResult:  # noqa: A002
         with self._lock:
@@ -281,7 +222,7 @@ class MemorySystem:
                 self.writes.append(item)
                 outcomes.append(self._write(table, item))
             exact = table.spec.capabilities.feed == "exact"
-            return _late(late, WriteResult(outcomes, (str(before), str(table.position)) if exact else None))
+            return answered(late, WriteResult(outcomes, (str(before), str(table.position)) if exact else None))
 
     def check(self) -> Sequence[Finding]:
         return [Finding("connection", True, f"{self.name} answers")]
@@ -291,7 +232,7 @@ class MemorySystem:
 
     # ------------------------------------------------------------------------------------------------ inside
 
-    def _write(self, table: _Table, write: Write) -> Outcome:
+    def _write(self, table: Table, write: Write) -> Outcome:
         capabilities = table.spec.capabilities
         known = table.answers.get(write.token)
         if capabilities.idempotency and known and self.clock.now() - known[0] < capabilities.idempotency:
@@ -308,7 +249,7 @@ class MemorySystem:
             table.answers[write.token] = (self.clock.now(), outcome)
         return outcome
 
-    def _apply(self, table: _Table, write: Write) -> _Row:
+    def _apply(self, table: Table, write: Write) -> Row:
         by = self.principal or "api"
         if write.op is Op.CREATE:
             fields = msgspec.json.decode(write.body)
@@ -316,7 +257,7 @@ class MemorySystem:
                 if table.spec.capabilities.external_key != "unique":
                     raise RejectedError(f"{self.name}: `{table.spec.name}` has no unique external key")
                 name, value = write.external
-                same = next((r for r in table.rows.values() if _alive(r) and r.fields.get(name) == value), None)
+                same = next((r for r in table.rows.values() if alive(r) and r.fields.get(name) == value), None)
                 if same is not None:
                     return same
                 fields[name] = value
@@ -333,17 +274,17 @@ class MemorySystem:
             self._touch(table, row, by)
         return row
 
-    def _create(self, table: _Table, fields: Fields, by: str, key: Key | None) -> _Row:
+    def _create(self, table: Table, fields: Fields, by: str, key: Key | None) -> Row:
         table.number += 1
         key = key or f"{table.spec.prefix or self.name}{table.number:05d}"
         if key in table.rows:
             raise RejectedError(f"{self.name}: {key} exists")
-        row = _Row(key, dict.fromkeys(sorted(table.spec.fields)), 0, 0, 0.0, by, by)
+        row = Row(key, dict.fromkeys(sorted(table.spec.fields)), 0, 0, 0.0, by, by)
         table.rows[key] = row
         self._change(table, row, fields, by)
         return row
 
-    def _change(self, table: _Table, row: _Row, fields: Mapping[str, Any], by: str) -> None:
+    def _change(self, table: Table, row: Row, fields: Mapping[str, Any], by: str) -> None:
         kept = table.spec.keeps(deepcopy(dict(fields)))
         for name, line_id in table.spec.lines.items():
             if kept.get(name) is not None:
@@ -351,7 +292,7 @@ class MemorySystem:
         row.fields = {**row.fields, **kept}
         self._touch(table, row, by)
 
-    def _line(self, table: _Table, line: Fields, line_id: str, old: list[Fields]) -> Fields:
+    def _line(self, table: Table, line: Fields, line_id: str, old: list[Fields]) -> Fields:
         """A line as it is kept: known ids keep what the body does not name; a new line gets an id."""
         known = next((o for o in old if line.get(line_id) is not None and o[line_id] == line[line_id]), None)
         if known is not None:
@@ -362,25 +303,25 @@ class MemorySystem:
         shown = dict.fromkeys(sorted(table.spec.line_fields))
         return {**shown, **line, line_id: f"{table.spec.prefix}L{table.line_number}"}
 
-    def _touch(self, table: _Table, row: _Row, by: str) -> None:
+    def _touch(self, table: Table, row: Row, by: str) -> None:
         table.position += 1
         row.version += 1
         row.position = table.position
         row.modified = self.clock.now()
         row.modified_by = by
 
-    def _table(self, name: str) -> _Table:
+    def _table(self, name: str) -> Table:
         if name not in self._tables:
             raise ConfigError(f"{self.name} has no object `{name}`; it has: {', '.join(sorted(self._tables))}")
         return self._tables[name]
 
-    def _live(self, table: _Table, key: Key) -> _Row:
+    def _live(self, table: Table, key: Key) -> Row:
         row = table.rows.get(key)
-        if row is None or not _alive(row):
+        if row is None or not alive(row):
             raise NotFoundError(f"{self.name}: there is no {table.spec.name} {key}")
         return row
 
-    def _version(self, table: _Table, row: _Row) -> Version:
+    def _version(self, table: Table, row: Row) -> Version:
         match table.spec.capabilities.versions:
             case "counter":
                 return f"{row.version:012d}"
@@ -389,8 +330,8 @@ class MemorySystem:
             case _:
                 return blake2b(f"{row.key}/{row.version}".encode(), digest_size=6).hexdigest()
 
-    def _record(self, table: _Table, row: _Row) -> Record:
-        gone = not _alive(row)
+    def _record(self, table: Table, row: Row) -> Record:
+        gone = not alive(row)
         tells = table.spec.capabilities.created_by
         return Record(
             row.key,
@@ -406,7 +347,7 @@ class MemorySystem:
     def _stamp(self, seconds: float) -> datetime:
         return datetime.fromtimestamp(seconds, UTC)
 
-    def _schema(self, table: _Table) -> dict[str, FieldSchema]:
+    def _schema(self, table: Table) -> dict[str, FieldSchema]:
         names = {name for row in table.rows.values() for name in row.fields}
         return {name: FieldSchema(name, "text") for name in sorted(names)}
 
@@ -425,21 +366,3 @@ class MemorySystem:
         with self._lock:
             table = self._table(object_)
             table.spec = replace(table.spec, capabilities=replace(table.spec.capabilities, **changes))
-
-
-def _alive(row: _Row) -> bool:
-    return not row.deleted and row.merged_into is None
-
-
-def _position(cursor: str | None) -> int:
-    return int(cursor) if cursor else 0
-
-
-def _late(error: Exception | None, answer: T) -> T:
-    if error is not None:
-        raise error
-    return answer
-
-
-LOST = UncertainError("no answer came")
-BUSY = TransientError("busy", after=30.0)

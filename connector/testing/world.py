@@ -26,7 +26,8 @@ from connector.state.spool import FileSpool
 from connector.state.store import open_store
 from connector.state.vault import KeyVault, new_key
 from connector.testing.driver import CrashDriver, HandClock, Names, When
-from connector.testing.memory import Fields, MemoryObject, MemorySystem
+from connector.testing.memory import MemorySystem
+from connector.testing.tables import Fields, MemoryObject
 
 T = TypeVar("T")
 

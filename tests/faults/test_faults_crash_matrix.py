@@ -14,7 +14,7 @@ from connector.model.rows import LinkState
 from connector.model.values import Side
 from connector.ports import Capabilities
 from connector.testing.driver import Crash, When
-from connector.testing.memory import LOST
+from connector.testing.tables import LOST
 from connector.testing.world import FULL, World, account, customer, line, make_world
 
 PROFILES: dict[str, Capabilities] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.testing.memory import LOST
+from connector.testing.tables import LOST
 from connector.testing.world import FULL, World, account, make_world
 
 

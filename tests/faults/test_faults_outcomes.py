@@ -12,7 +12,7 @@ from connector.merge.guards import Limit, Limits
 from connector.model.records import Op
 from connector.model.rows import IntentState, LinkState
 from connector.model.values import Side
-from connector.testing.memory import BUSY, LOST
+from connector.testing.tables import BUSY, LOST
 from connector.testing.world import FULL, World, account, customer, make_world
 
 

@@ -16,7 +16,8 @@ from connector.model.rows import LinkState
 from connector.model.values import Side
 from connector.ports import Capabilities
 from connector.testing.driver import Crash
-from connector.testing.memory import BUSY, LOST, MemorySystem
+from connector.testing.memory import MemorySystem
+from connector.testing.tables import BUSY, LOST
 from connector.testing.world import FULL, World, account, customer, make_world
 
 PROFILES: dict[str, Capabilities] = {

@@ -39,7 +39,7 @@ fields:
   status: {field: status, values: {active: active}}
   phone: {field: phone, as: fone}
 """
-COMMANDS = (["check"], ["plan"], ["sync"], ["verify"], ["match", "accounts"], ["status"], ["conflicts", "list"])
+COMMANDS = (["check"], ["sync"], ["match", "accounts"], ["status"])
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ def test_a_deleted_record_leaves_the_other_side_alone_when_the_policy_says_ignor
     assert world.plan() == []
 
 
-def test_a_deleted_record_puts_its_image_out_of_use_when_the_policy_says_archive(world: World) -> None:
+def test_a_deleted_record_puts_its_image_out_of_use_when_the_policy_says_so(world: World) -> None:
     world.set("account", deletes="archive")
     ((left, right),) = linked(world).items()
     world.crm.remove("companies", left)

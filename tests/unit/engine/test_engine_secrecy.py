@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connector.errors import RejectedError
-from connector.testing.memory import LOST
+from connector.testing.tables import LOST
 from connector.testing.world import World, account, customer, line
 
 SECRETS = ("Xanadu Holding", "Zebra Lane 7", "+49-555-0815", "q.secret@x.example", "Quincunx", "77123.45", "Vellichor")

@@ -1,0 +1,90 @@
+"""What a system in memory is made of: objects as declared, their rows, and faults to come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from connector.errors import (
+    TransientError,
+    UncertainError,
+)
+from connector.model.records import Key, Op, Outcome
+from connector.ports import Capabilities
+
+T = TypeVar("T")
+Fields = dict[str, Any]
+LOOKBACK = 5
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryObject:
+    """One object. fields: those it always shows, null while nothing was written; others show once written.
+
+    lines: field that holds lines -> name of each line's id; line_fields: what each line always shows. keeps: what the
+    system does with a written body (trims, rounds); by default nothing.
+    """
+
+    name: str
+    capabilities: Capabilities
+    prefix: str = ""
+    fields: frozenset[str] = frozenset()
+    lines: Mapping[str, str] = field(default_factory=dict)
+    line_fields: frozenset[str] = frozenset()
+    keeps: Callable[[Fields], Fields] = lambda fields: fields
+    deletable: bool = True
+
+
+@dataclass(slots=True)
+class Fault:
+    """One call that fails. after: it is carried out first, the answer is lost. skip: calls let through before."""
+
+    method: str
+    error: Exception
+    after: bool = False
+    times: int = 1
+    skip: int = 0
+    object: str | None = None
+    op: Op | None = None
+
+
+@dataclass(slots=True)
+class Row:
+    key: Key
+    fields: Fields
+    version: int
+    position: int
+    modified: float
+    created_by: str
+    modified_by: str
+    deleted: bool = False
+    merged_into: Key | None = None
+
+
+@dataclass(slots=True)
+class Table:
+    spec: MemoryObject
+    rows: dict[Key, Row] = field(default_factory=dict)
+    position: int = 0
+    number: int = 0
+    line_number: int = 0
+    answers: dict[str, tuple[float, Outcome]] = field(default_factory=dict)
+
+
+def alive(row: Row) -> bool:
+    return not row.deleted and row.merged_into is None
+
+
+def position_of(cursor: str | None) -> int:
+    return int(cursor) if cursor else 0
+
+
+def answered(error: Exception | None, answer: T) -> T:
+    if error is not None:
+        raise error
+    return answer
+
+
+LOST = UncertainError("no answer came")
+BUSY = TransientError("busy", after=30.0)
