@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 from typing import Literal, Protocol
 
 from connector.model.records import Finding, Hint, Key, Page, Record, Write, WriteResult
@@ -168,6 +169,9 @@ class Tx(Protocol):
 
     def add_aliases(self, kind: str, side: Side, aliases: Mapping[Key, int]) -> None: ...
 
+    def aliases_of(self, kind: str, links: Collection[int]) -> list[tuple[Side, Key, int]]:
+        """Keys that lead to these links without being their own."""
+
     def layout(self, kind: str, units: Sequence[str]) -> int:
         """Number of this order of units for the kind, registered on first use."""
 
@@ -194,7 +198,8 @@ class Tx(Protocol):
     def due_hints(self, kind: str, now: float, after: tuple[str, str], limit: int) -> list[HintRow]:
         """Due hints ordered by (side, key), strictly after the pair given (("", "") to start)."""
 
-    def drop_hints(self, kind: str, side: Side, keys: Collection[Key]) -> None: ...
+    def drop_hints(self, kind: str, side: Side, keys: Collection[Key], read: float = inf, now: float = inf) -> None:
+        """These keys were looked at. Hints due after `read` and up to `now` stay: they came after that look."""
 
     def release_hints(self, waits: Collection[str]) -> int:
         """Make hints that wait for one of these due now; how many."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from connector.engine.draft import Draft, Pending, Thread
 from connector.engine.drafter import Drafter
 from connector.engine.effects import Call, Effects, call, commit, look, now
-from connector.engine.endings import close, end
+from connector.engine.endings import close, end, store_aliases
 from connector.engine.item import Item, ItemPlan
 from connector.engine.settle import settle, source_of
 from connector.engine.work import Work, released_by
@@ -68,7 +68,7 @@ def apply_batch(work: Work, plans: Sequence[ItemPlan]) -> Effects[list[Item]]:
     drafter = Drafter(work, at)
     threads = [_draft(drafter, plan, survivors) for plan in plans]
     draft = drafter.draft
-    yield from commit(lambda tx: _first_commit(tx, work, draft), durable=True)
+    yield from commit(lambda tx: _first_commit(tx, work, draft, at), durable=True)
     given_up = yield from _second_commit(work, draft)
     outcomes = yield from _send(work, [p for p in draft.pending if p.write.token not in given_up])
     at = yield from now()
@@ -89,6 +89,8 @@ def apply_batch(work: Work, plans: Sequence[ItemPlan]) -> Effects[list[Item]]:
 def _draft(drafter: Drafter, plan: ItemPlan, survivors: Mapping[tuple[Side, Key], LinkRow]) -> Thread:
     item = plan.item
     if item.link is not None and item.link.id in drafter.work.open_links:
+        if item.single is None:
+            drafter.wait(item)
         return Thread(item, item.link, plan.base, "held")
     for side in SIDES:
         key = item.keys[side]
@@ -137,7 +139,7 @@ def _survivors(work: Work, plans: Sequence[ItemPlan]) -> Effects[dict[tuple[Side
     return found
 
 
-def _first_commit(tx: Tx, work: Work, draft: Draft) -> None:
+def _first_commit(tx: Tx, work: Work, draft: Draft, at: float) -> None:
     kind = work.spec.kind
     if draft.inserts:
         tx.insert_links(draft.inserts)
@@ -153,14 +155,13 @@ def _first_commit(tx: Tx, work: Work, draft: Draft) -> None:
         again = {hint.key for hint in draft.hints if hint.side is side}
         handled = [key for s, key in draft.handled if s is side and key not in again]
         if handled:
-            tx.drop_hints(kind, side, handled)
+            tx.drop_hints(kind, side, handled, work.looked, at)
             tx.drop_dead(kind, side, handled)
         ended = [key for s, key in draft.tombstones if s is side]
         if ended:
             tx.add_tombstones(kind, side, ended, work.started)
-        aliases = {key: link for s, key, link in draft.aliases if s is side}
-        if aliases:
-            tx.add_aliases(kind, side, aliases)
+    if draft.aliases:
+        store_aliases(tx, kind, draft)
     if draft.intents:
         tx.put_intents(draft.intents)
     if draft.closed:

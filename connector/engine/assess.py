@@ -81,10 +81,10 @@ class Assessor(Units):
         if item.single is not None:
             return self._plan_single(item.single)
         assert link is not None
-        status = Sides(self._status(Side.LEFT), self._status(Side.RIGHT))
-        step = decide_record(status)
         blob_units = self.work.layouts.get(link.layout, ())
         base = unpack(link.base, blob_units)
+        status = Sides(self._status(base, Side.LEFT), self._status(base, Side.RIGHT))
+        step = decide_record(status)
         if step.target is not None and self._differs(base, step.target):
             return ItemPlan(item, Step.HOLD, status, base)
         if step in (Step.KEEP, Step.MERGE):
@@ -92,7 +92,7 @@ class Assessor(Units):
             return self._merge(base, status)
         return ItemPlan(item, step, status, base)
 
-    def _status(self, side: Side) -> Status:
+    def _status(self, base: Base, side: Side) -> Status:
         record, link = self.item.records[side], self.item.link
         assert link is not None
         if record is None:
@@ -105,7 +105,11 @@ class Assessor(Units):
             return Status.RESTORED
         if self.work.later(side, link.seen[side], record.version):
             return Status.UNKNOWN
-        return Status.UNCHANGED if self.item.wholes[side] == link.prints[side] else Status.CHANGED
+        if self.item.wholes[side] == link.prints[side]:
+            return Status.UNCHANGED
+        # After a change of the mapping prints of whole records tell nothing; those of its units still do.
+        same = link.layout != self.work.layout and link.base is not None and not self._differs(base, side)
+        return Status.UNCHANGED if same else Status.CHANGED
 
     def _differs(self, base: Base, side: Side) -> bool:
         """Whether a record that would be deleted shows something the other side never agreed to (I17)."""

@@ -61,7 +61,7 @@ class Pending:
 
 @dataclass(slots=True)
 class Draft:
-    """The rows of a batch's first commit, and its writes."""
+    """The rows of a batch's first commit, and its writes. moved: link merged away -> link of its survivor."""
 
     inserts: list[LinkRow] = field(default_factory=list)
     updates: list[LinkRow] = field(default_factory=list)
@@ -75,6 +75,7 @@ class Draft:
     candidates: list[CandidateRow] = field(default_factory=list)
     tombstones: list[tuple[Side, Key]] = field(default_factory=list)
     aliases: list[tuple[Side, Key, int]] = field(default_factory=list)
+    moved: dict[int, int] = field(default_factory=dict)
     pending: list[Pending] = field(default_factory=list)
 
 
@@ -91,6 +92,11 @@ class Rows:
 
     def hint(self, side: Side, key: Key, reason: str, due: float, waits: str | None = None) -> None:
         self.draft.hints.append(HintRow(self.spec.kind, side, key, None, reason, due, 0, waits, self.now))
+
+    def wait(self, item: Item) -> None:
+        """Look at a record again when its write's outcome is known: what it showed meanwhile is not told twice."""
+        side = Side.LEFT if item.records.left is not None else Side.RIGHT
+        self.hint(side, str(item.keys[side]), "an earlier write is open", self.now + self.spec.settle)
 
     def journal(
         self,
@@ -177,7 +183,9 @@ class Rows:
         link, key = thread.link, thread.link.keys[side]
         gen = link.gen if op is Op.CREATE else link.gen + 1
         token = self.work.vault.token(
-            link.id.to_bytes(8, "big"), side.encode(), op.encode(), gen.to_bytes(4, "big"), body
+            *(link.id.to_bytes(8, "big"), side.encode(), op.encode(), gen.to_bytes(4, "big"), body),
+            # With a store restored from a backup, ids and generations come again: an answer of then is none of now.
+            (version or str(settlement.source_key)).encode(),
         )
         conditional = system.capabilities.conditional_write
         ready = op is Op.CREATE or conditional

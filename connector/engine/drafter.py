@@ -9,6 +9,7 @@ from typing import Any
 from connector.engine.draft import Rows, Thread
 from connector.engine.item import Item, ItemPlan, UnitPlan
 from connector.engine.settle import SettledLine, Settlement, settled_lines
+from connector.engine.shape import is_blank
 from connector.errors import NoImageError, RejectedError
 from connector.merge.base import Base, pack
 from connector.merge.fields import Verb
@@ -52,6 +53,12 @@ class Drafter(Rows):
         thread = Thread(item, link, Base(), "created")
         units = tuple(u.name for u in self.spec.units if any(name in values for name in u.fields))
         settlement = self._settlement(thread, source, units)
+        shown = item.encodings[source]
+        settlement.blank = [
+            u.name
+            for u in self.spec.units
+            if u.fill_empty and not u.is_lines and u.flow.allows(source) and u.name in shown and is_blank(shown[u.name])
+        ]
         lines = plan.values.get("lines")
         if isinstance(lines, tuple) and "lines" in units:
             settlement.lines = self._lines_of_create(source, link.id, item)
@@ -97,7 +104,9 @@ class Drafter(Rows):
         for unit in plan.units:
             self._unit(thread, unit)
         still = {unit.unit.name for unit in plan.units if unit.decision.verb is Verb.HOLD}
-        ended = [name for name, row in item.conflicts.items() if row.reason == "held" and name not in still]
+        known = self.work.shape.by_name
+        # Both records are there, so nothing about the record as a whole waits any more; nor does a unit that is gone.
+        ended = [n for n, row in item.conflicts.items() if n not in known or (row.reason == "held" and n not in still)]
         self.draft.closed.extend((link.id, name) for name in ended)
         targets = plan.targets()
         written = [side for side in targets if self._write_side(thread, plan, side, alone=len(targets) == 1)]

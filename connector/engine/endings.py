@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from connector.engine.draft import Thread
+from connector.engine.draft import WAITS, Draft, Thread
 from connector.engine.drafter import Drafter
 from connector.engine.item import Item, ItemPlan
 from connector.engine.settle import Settlement
@@ -14,6 +14,7 @@ from connector.merge.records import Step
 from connector.model.records import Key, Op
 from connector.model.rows import ConflictRow, LinkRow, LinkState
 from connector.model.values import SIDES, Side, Sides, maybe
+from connector.ports import Tx
 
 DELETE = "delete"
 RESTORED = "restored"
@@ -147,7 +148,10 @@ def _merged(drafter: Drafter, thread: Thread, survivors: Mapping[tuple[Side, Key
         survivor = survivors.get((side, record.merged_into))
         if survivor is None:
             _hold(drafter, thread, f"merged into {record.merged_into}, which is not linked")
+            waits = f"{link.kind}/{side}/{record.merged_into}"
+            drafter.hint(side, record.key, "its survivor is not linked yet", drafter.now + WAITS, waits)
             return
+        drafter.draft.moved[link.id] = survivor.id
         thread.link = replace(link, state=LinkState.CLOSED, keys=Sides(None, None), prints=Sides(None, None))
         drafter.draft.updates.append(thread.link)
         drafter.draft.closed.extend((link.id, unit) for unit in item.conflicts)
@@ -158,6 +162,24 @@ def _merged(drafter: Drafter, thread: Thread, survivors: Mapping[tuple[Side, Key
         drafter.journal("merged", "merged", link=link.id, side=side, key=record.key, detail=record.merged_into)
         thread.result = "updated"
         return
+
+
+def store_aliases(tx: Tx, kind: str, draft: Draft) -> None:
+    """Keys of merged records, those of earlier merges too, lead to the link of the last survivor."""
+    earlier = tx.aliases_of(kind, draft.moved)
+    rows = [*draft.aliases, *((side, key, draft.moved[link]) for side, key, link in earlier)]
+    for side in SIDES:
+        aliases = {key: _survivor(draft.moved, link) for s, key, link in rows if s is side}
+        if aliases:
+            tx.add_aliases(kind, side, aliases)
+
+
+def _survivor(moved: Mapping[int, int], link: int) -> int:
+    seen = set()
+    while link in moved and link not in seen:
+        seen.add(link)
+        link = moved[link]
+    return link
 
 
 def _confirm(drafter: Drafter, thread: Thread, step: Step | None) -> None:

@@ -9,7 +9,7 @@ from connector.engine.effects import Call, Effects, Tell, call, commit, look
 from connector.engine.lease import keep_lease
 from connector.engine.work import MISSING, Work, links_of
 from connector.errors import NotFoundError
-from connector.model.records import Key, Page, Record
+from connector.model.records import Key, Op, Page, Record
 from connector.model.rows import DeadRow, HintRow, LinkRow, LinkState
 from connector.model.values import SIDES, Side, Sides
 from connector.ports import Tx
@@ -111,14 +111,16 @@ def take_records(
     linked: list[tuple[int, Record | None, Key]] = []
     unlinked: list[Unlinked] = []
     seen: list[LinkRow] = []
+    unsure: list[Key] = []
     for record in records:
         link = links.get(record.key)
         if _is_over(known, side, record.key, record):
             continue
         parked = dead.get(record.key)
-        if parked is not None and parked.version == record.version and not forced:
+        if parked is not None and ((parked.version == record.version and not forced) or _is_unsure(parked, record)):
             work.tally.read += 1
             work.tally.add("failed")
+            unsure.append(record.key)
         elif link is not None:
             # A parked record that is as both last agreed has nothing left to refuse: it is looked at to be released.
             _take_linked(work, side, record, link, linked, seen, forced=forced or parked is not None)
@@ -132,6 +134,14 @@ def take_records(
         work.spool.note_listed(side, [link.id for link in links.values()])
     if seen and not work.dry:
         yield from commit(lambda tx: tx.update_links(seen))
+    if forced and unsure and not work.dry:
+        yield from commit(lambda tx: tx.drop_hints(work.spec.kind, side, unsure))
+
+
+def _is_unsure(parked: DeadRow, record: Record) -> bool:
+    """Whether only a person can say if the record was created: it is not sent again because it changed."""
+    gone = record.deleted or record.merged_into is not None
+    return parked.code == "uncertain" and parked.op == Op.CREATE and not gone
 
 
 def _take_linked(
@@ -187,6 +197,7 @@ def _take_unlinked(work: Work, side: Side, record: Record, unlinked: list[Unlink
 def read_hints(work: Work, at: float) -> Effects[int]:
     """Read the keys of every due hint, fresh, into the spool; how many hints there were."""
     kind = work.spec.kind
+    work.looked = at
     after = ("", "")
     total = 0
     while True:

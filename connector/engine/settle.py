@@ -11,6 +11,7 @@ from dataclasses import replace
 import msgspec
 
 from connector.engine.item import Item
+from connector.engine.shape import ABSENT, is_blank
 from connector.engine.work import Work
 from connector.mapping.translate import Decoded
 from connector.merge.base import Base, LineBase, Pair, pack
@@ -36,6 +37,7 @@ class Settlement(msgspec.Struct, array_like=True):
 
     whole: print of the source record as planned, with its version: what the link's source side becomes. shared: units
     the other side gets a write of, too (merged values, lines); until that one is settled both are not in agreement.
+    blank: units sent empty on create that may be filled from the other side: a default the target sets flows back.
     """
 
     source_key: str | None
@@ -48,6 +50,7 @@ class Settlement(msgspec.Struct, array_like=True):
     sealed: dict[str, bytes] = {}
     retire: bool = False
     shared: list[str] = []
+    blank: list[str] = []
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -107,6 +110,8 @@ def settle(
     for unit, source_print in settlement.units.items():
         if unit in settlement.shared:
             _settle_half(base, unit, settlement, target)
+        elif unit in settlement.blank and not is_blank(shown.get(unit, ABSENT)):
+            continue
         elif unit != "lines" and unit in settled and unit in shown:
             base.prints[unit] = _pair(target, source_print, work.shape.print(unit, settled[unit], target, link.id))
             _seal(work, base, unit, settlement, values, target)

@@ -25,6 +25,11 @@ def person(name: str, side: Side) -> bytes:
     return blake2b(f"{name}|{side}".encode(), digest_size=16).digest()
 
 
+def is_blank(encoding: bytes) -> bool:
+    """Whether the encoding of a unit holds no value at all: every field null, absent or an empty text."""
+    return all(part in (NULL, ABSENT, b"s") for part in encoding.split(SEPARATOR))
+
+
 class Shape:
     """Turns values into encodings and prints. `layout`: what bases are packed by."""
 

@@ -102,14 +102,30 @@ def _run(work: Work, options: Options, state: _State) -> Effects[Report]:
         again = not work.trouble and (yield from _released(work))
         if not again:
             break
+        yield from _check_late(work, options)
         yield from _apply(work, None, state)
     return (yield from _finish(work, state, move=options.only is None))
+
+
+def _check_late(work: Work, options: Options) -> Effects[None]:
+    """Raises Halted when what came up during the run ends or misses too many records."""
+    none = Sides(0, 0)
+    bounds = _bounds(work)
+    bounds.creates = bounds.updates = none  # follow-ups of what was checked before
+    bounds.linked = yield from _linked(work)
+    stops = yield from _stops(work, bounds, options.allow, late=True)
+    if stops:
+        exact = yield from survey(work, dry=True)
+        exact.creates, exact.updates, exact.linked = none, none, bounds.linked
+        stops = yield from _stops(work, exact, options.allow, late=True)
+    if stops:
+        raise Halted("\n".join(stop.sentence for stop in stops), stops[0].guard)
 
 
 def _begin(spec: SyncSpec, vault: Vault, spool: Spool, *, dry: bool) -> Effects[Work]:
     started = yield from now()
     run: str = yield NewId()
-    work = Work(spec, Shape(spec, vault), vault, spool, run, started, dry=dry)
+    work = Work(spec, Shape(spec, vault), vault, spool, run, started, dry=dry, looked=started)
     spool.clear()
     if dry:
         work.layouts = yield from look(lambda tx: tx.layouts(spec.kind))
@@ -162,7 +178,7 @@ def _bounds(work: Work) -> Summary:
     )
 
 
-def _stops(work: Work, summary: Summary, allowed: Collection[str]) -> Effects[list[Stop]]:
+def _stops(work: Work, summary: Summary, allowed: Collection[str], *, late: bool = False) -> Effects[list[Stop]]:
     today: int = yield from look(lambda tx: tx.count_deletes(work.spec.kind, work.started - 86400))
     totals = Totals(
         summary.linked,
@@ -173,7 +189,7 @@ def _stops(work: Work, summary: Summary, allowed: Collection[str]) -> Effects[li
         today,
         "ignore" if work.spec.entity.projects else work.spec.deletes,
     )
-    return check_guards(work.spec.name, work.spec.names, work.spec.limits, totals, allowed)
+    return check_guards(work.spec.name, work.spec.names, work.spec.limits, totals, allowed, late=late)
 
 
 def _apply(work: Work, only: Wanted | None, state: _State) -> Effects[None]:
@@ -231,7 +247,7 @@ def _finish(work: Work, state: _State, *, move: bool) -> Effects[Report]:
         )
     ended = yield from now()
     results = work.tally.results
-    partly = results["held"] or results["failed"] or work.tally.extra["parked"] or state.drifted or work.trouble
+    partly = results["held"] or results["failed"] or work.tally.extra["parked"] or _drift(state) or work.trouble
     counts = work.tally.as_dict()
     status = "partly" if partly else "done"
     detail = " ".join(work.trouble)
@@ -239,6 +255,11 @@ def _finish(work: Work, state: _State, *, move: bool) -> Effects[Report]:
     yield from commit(lambda tx: _last(tx, work, row, move=move))
     summary = state.summary or Summary(work.spec.name)
     return Report(work.spec.name, work.run, status, counts, summary, state.drifted, trouble=work.trouble)
+
+
+def _drift(state: _State) -> bool:
+    """Whether something of a saved plan was left; what is already as planned was not."""
+    return any(line.action != "nothing" for line in state.drifted)
 
 
 def _last(tx: Tx, work: Work, row: RunRow, *, move: bool) -> None:

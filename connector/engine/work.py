@@ -64,7 +64,7 @@ class Chain:
 
 @dataclass(slots=True)
 class Work:
-    """One run of one sync."""
+    """One run of one sync. looked: when the hints were read last; one that came since is not dropped unread."""
 
     spec: SyncSpec
     shape: Shape
@@ -79,6 +79,7 @@ class Work:
     owner: str = ""
     epoch: int = 0
     leased: float = 0.0
+    looked: float = 0.0
     dry: bool = False
     hinted: bool = False
     reviewing: bool = False

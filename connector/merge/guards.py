@@ -67,16 +67,22 @@ class Stop:
     sentence: str
 
 
-def check_guards(sync: str, names: Sides[str], limits: Limits, totals: Totals, allowed: Collection[str]) -> list[Stop]:
-    """The guards this plan breaks; empty when it may go ahead. `allowed`: guards a person let through."""
+def check_guards(
+    sync: str, names: Sides[str], limits: Limits, totals: Totals, allowed: Collection[str], *, late: bool = False
+) -> list[Stop]:
+    """The guards this plan breaks; empty when it may go ahead. `allowed`: guards a person let through.
+
+    late: the run has written already; this is about what came up meanwhile.
+    """
     stops: list[Stop] = []
+    done = "None of that was carried over." if late else "Nothing was written."
 
     def stop(guard: str, what: str) -> None:
         if guard not in allowed:
             stops.append(
                 Stop(
                     guard,
-                    f"{sync}: {what} Nothing was written. Look with `connector plan {sync}`; if it is right, "
+                    f"{sync}: {what} {done} Look with `connector plan {sync}`; if it is right, "
                     f"run `connector sync {sync} --allow {guard}`, or raise `{guard}` in the configuration.",
                 )
             )

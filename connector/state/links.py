@@ -12,7 +12,7 @@ from sqlalchemy import and_, bindparam, case, delete, func, or_, select, update
 from connector.model.records import Key
 from connector.model.rows import LinkRow, LinkState
 from connector.model.values import Side, Sides
-from connector.state.session import Session
+from connector.state.session import Session, side_of
 from connector.state.sql import Make, Row, Statement, constant, limited
 from connector.state.tables import SIDES, STATES, base, counter, identity, kind, layout, link, tombstone
 
@@ -98,6 +98,14 @@ _COUNT = Statement(
     lambda make: select(link.c.state, func.count()).where(link.c.kind == bindparam("kind")).group_by(link.c.state),
 )
 _ADD_ALIAS = Statement(["kind", "side", "key", "link", "alias"], _add_alias)
+_ALIASES = Statement(
+    ["kind", "links"],
+    lambda make: (
+        select(identity.c.side, identity.c.key, identity.c.link)
+        .where(identity.c.kind == bindparam("kind"), identity.c.alias == constant(1))
+        .where(make.among(identity.c.link, "links"))
+    ),
+)
 _LOCK_KIND = Statement(["kind"], lambda make: select(kind.c.id).where(kind.c.id == bindparam("kind")).with_for_update())
 _LAYOUTS = Statement(
     ["kind"], lambda make: select(layout.c.number, layout.c.units).where(layout.c.kind == bindparam("kind"))
@@ -231,6 +239,11 @@ class Links(Session):
         """These keys now lead to these links. The link that had the key must be closed first: ImpossibleState else."""
         kind_, side_ = self._own_kind(kind), SIDES[side]
         self._many(_ADD_ALIAS, [(kind_, side_, key, aliases[key], 1) for key in sorted(aliases)])
+
+    def aliases_of(self, kind: str, links: Collection[int]) -> list[tuple[Side, Key, int]]:
+        """Side, key and link of every alias of these links. Reads every key of the kind once."""
+        parts = self._each(_ALIASES, links, self._kind(kind))
+        return [(side_of(side), key, link_) for rows in parts for side, key, link_ in rows]
 
     def layout(self, kind: str, units: Sequence[str]) -> int:
         """Number of this order of units for the kind, from 1; registered on first use."""

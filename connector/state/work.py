@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from math import inf
 from typing import Any
 
 from sqlalchemy import bindparam, case, delete, func, null, or_, select, tuple_, update
@@ -82,10 +83,11 @@ _DROP_CURSOR = Statement(_PLACE, lambda make: delete(cursor).where(*(cursor.c[n]
 _PUT_HINTS = Statement(_HINT, _put_hints)
 _DUE_HINTS = Statement(["kind", "side", "key", "now", "limit"], _due_hints)
 _DROP_HINTS = Statement(
-    ["kind", "side", "keys"],
+    ["kind", "side", "read", "now", "keys"],
     lambda make: (
         delete(hint)
         .where(hint.c.kind == bindparam("kind"), hint.c.side == bindparam("side"))
+        .where(or_(hint.c.due <= bindparam("read"), hint.c.due > bindparam("now")))
         .where(make.among(hint.c.key, "keys"))
     ),
 )
@@ -149,9 +151,9 @@ class Work(Session):
         side = SIDES[Side(after[0])] if after[0] else _NO_SIDE
         return self._hints(self._all(_DUE_HINTS, self._kind(kind), side, after[1], now, limit))
 
-    def drop_hints(self, kind: str, side: Side, keys: Collection[Key]) -> None:
-        """These keys need no look any more; unknown ones are ignored."""
-        self._run_each(_DROP_HINTS, keys, self._kind(kind), SIDES[side])
+    def drop_hints(self, kind: str, side: Side, keys: Collection[Key], read: float = inf, now: float = inf) -> None:
+        """These keys need no look any more; unknown ones are ignored. Hints due after `read` up to `now` stay."""
+        self._run_each(_DROP_HINTS, keys, self._kind(kind), SIDES[side], read, now)
 
     def release_hints(self, waits: Collection[str]) -> int:
         """Make hints that wait for one of these due now; how many."""

@@ -361,6 +361,11 @@ class MemorySystem:
                 table.answers = dict(table.answers)
             return made
 
+    def rewrites(self, object_: str, keeps: Callable[[Fields], Fields]) -> None:
+        """From now on the system keeps of a written body what `keeps` makes of it."""
+        table = self._table(object_)
+        table.spec = replace(table.spec, keeps=keeps)
+
     def with_capabilities(self, object_: str, **changes: Any) -> None:
         """Switch powers of an object that is in use."""
         with self._lock:

@@ -161,3 +161,13 @@ def test_a_skipped_record_that_is_gone_when_its_partner_comes_is_no_obstacle(wor
     world.sync()
     assert len(world.links()) == 1
     assert len(world.erp.live("customers")) == 1
+
+
+def test_a_default_the_target_fills_in_on_create_flows_back_into_the_empty_field(world: World) -> None:
+    world.erp.rewrites("customers", lambda body: {**body, "mail": body.get("mail") or "office@default.example"})
+    left = world.crm.add("companies", account("Acme"))
+    given = world.crm.add("companies", account("Globex", email="own@globex.example"))
+    world.sync()
+    assert world.crm.get("companies", left)["email"] == "office@default.example"
+    assert world.crm.get("companies", given)["email"] == "own@globex.example"
+    assert world.plan() == []
