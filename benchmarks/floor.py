@@ -5,6 +5,7 @@ Decode a page of JSON, map to canonical values, fingerprint both sides' units, w
 
 from __future__ import annotations
 
+import gc
 import tempfile
 import time
 from collections.abc import Sequence
@@ -36,6 +37,8 @@ def floor() -> dict[str, float]:
     """Microseconds of CPU a record, for the benchmark's accounts and orders."""
     from benchmarks.scale import account, order
 
+    gc.freeze()  # as the command line does
+    gc.set_threshold(100_000, 50, 100)
     accounts = [_record(f"K-{n}", account(n)) for n in range(COUNT)]
     items = [f"I-{n}" for n in range(100)]
     orders = [_record(f"S-{n}", _with_line_ids(order(n, f"K-{n}", items))) for n in range(COUNT)]

@@ -318,8 +318,11 @@ class Found:
 class Spool(Protocol):
     """Scratch space of one run: the records read, sealed under a key that dies with the process. Flat in memory."""
 
-    def add_linked(self, side: Side, rows: Sequence[tuple[int, Record | None, Key]]) -> None:
-        """(link id, record or None when the system does not know the key, key). A later row replaces an earlier."""
+    def add_linked(self, side: Side, rows: Sequence[tuple[int, Record | None, Key]], *, replacing: bool = True) -> None:
+        """(link id, record or None when the system does not know the key, key). A later row replaces an earlier.
+
+        replacing: False leaves what is there.
+        """
 
     def add_unlinked(self, side: Side, rows: Sequence[tuple[Record, bool, Key | None]]) -> None:
         """(record, made by us, partner key it carries). A later row of the same key replaces."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from connector.reference.serve import Running
 
 CONFIG = "config.yaml"
+HOST = "127.0.0.1"
 
 Fields = Mapping[str, Any]
 
@@ -131,7 +133,7 @@ class World:
             tokens = {
                 name: {"connector": secrets.token_hex(16), "admin": secrets.token_hex(16)} for name in ("crm", "erp")
             }
-            running = {name: self._start(stack, name, tokens[name]) for name in ("crm", "erp")}
+            running = self._both(stack, tokens)
             self.crm = self._api(stack, "crm", running["crm"], tokens["crm"])
             self.erp = self._api(stack, "erp", running["erp"], tokens["erp"])
             self.config = self.folder / CONFIG
@@ -158,11 +160,18 @@ class World:
             raise ConfigError(f"{self._keep} cannot be made: {(error.strerror or 'refused').lower()}.") from None
         return self._keep.resolve()
 
-    def _start(self, stack: ExitStack, name: str, tokens: Mapping[str, str]) -> Running:
+    def _both(self, stack: ExitStack, tokens: Mapping[str, Mapping[str, str]]) -> dict[str, Running]:
+        """Both systems, each with a link to the other: the second one's port is chosen before the first starts."""
+        with socket.create_server((HOST, 0)) as held:
+            port = held.getsockname()[1]
+            crm = self._start(stack, "crm", tokens["crm"], peer_url=f"http://{HOST}:{port}")
+        return {"crm": crm, "erp": self._start(stack, "erp", tokens["erp"], port=port, peer_url=crm.url)}
+
+    def _start(self, stack: ExitStack, name: str, tokens: Mapping[str, str], **options: object) -> Running:
         from connector.reference.serve import start
 
         try:
-            return stack.enter_context(start(name, self.folder / f"{name}.db", tokens))
+            return stack.enter_context(start(name, self.folder / f"{name}.db", tokens, **options))
         except (RuntimeError, OSError) as error:
             raise DemoError(f"The built-in {name.upper()} could not be started: {error}") from None
 

@@ -14,7 +14,7 @@ from connector.errors import ConfigError, ConnectorError
 from connector.mapping.located import listed, nearest
 from connector.model.entities import ENTITIES
 from connector.model.records import Key
-from connector.model.rows import ConflictRow, DeadRow, HintRow, JournalRow, LinkRow
+from connector.model.rows import ConflictRow, DeadRow, HintRow, JournalRow, LinkRow, LinkState
 from connector.model.values import Side, Sides
 
 
@@ -183,8 +183,8 @@ def _why(
     hints: Sequence[HintRow],
     dead: Sequence[DeadRow],
 ) -> None:
-    if link.state.value == "half":
-        story.why.append("it is being made on the other side; the outcome of that write is not known yet")
+    if link.state is LinkState.HALF:
+        story.why.append(_half_sentence(sync, link, refused=bool(dead)))
     if link.state.value == "closed":
         story.why.append("the link was ended; the sync leaves both records alone")
     for row in conflicts:
@@ -194,13 +194,21 @@ def _why(
     story.why += [_dead_sentence(app, row) for row in dead]
 
 
+def _half_sentence(sync: SyncConfig, link: LinkRow, *, refused: bool) -> str:
+    other = " and ".join(sync.between[side] for side in Side if link.keys[side] is None)
+    if refused:
+        return f"it is not in {other or 'the other system'}: the create was refused"
+    return f"it is being made in {other or 'the other system'}; the outcome of that write is not known yet"
+
+
 def _hint_sentence(sync: SyncConfig, hint: HintRow) -> str:
     waits = f", waits for {hint.waits}" if hint.waits else ""
     return f"{hint.key} in {sync.between[hint.side]} is looked at again ({hint.reason}{waits})"
 
 
 def _dead_sentence(app: App, row: DeadRow) -> str:
-    return f"a dead letter: {reason_of(app, row)} - correct it, then connector dead-letters retry {row.id}"
+    reason = reason_of(app, row).rstrip(".")
+    return f"a dead letter: {reason}. Correct it, then: connector dead-letters retry {row.id}"
 
 
 def _unlinked(

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from connector.app.core import App
 from connector.engine.shape import Shape
 from connector.engine.spec import SyncSpec
-from connector.engine.work import DETAIL
+from connector.engine.work import DETAIL, open_text
 from connector.errors import ConnectorError
 from connector.mapping.translate import Decoded
 from connector.merge.rules import Unit
 from connector.model.entities import Entity
 from connector.model.records import Key, Record
-from connector.model.rows import ConflictRow, DeadRow, LinkRow
+from connector.model.rows import ConflictRow, DeadRow, LinkRow, RunRow
 from connector.model.values import Side, Sides, Values, shown_value
 
 
@@ -83,6 +83,14 @@ def label(entity: Entity, sides: Iterable[Values]) -> str:
     return ""
 
 
+def detail_of(app: App, row: RunRow) -> str:
+    """What a run ended with; it may quote a value, so the store has it sealed."""
+    try:
+        return open_text(app.vault, row.detail)
+    except (ConnectorError, ValueError):
+        return ""  # sealed under another key
+
+
 def reason_of(app: App, row: ConflictRow | DeadRow) -> str:
     """Why something waits: the short reason of the store, and the sealed sentence that may quote a value."""
     if row.body is None:
@@ -91,4 +99,5 @@ def reason_of(app: App, row: ConflictRow | DeadRow) -> str:
         detail = app.vault.open(row.body, DETAIL).decode()
     except ConnectorError:
         return row.reason  # sealed under another key: the short reason is all there is
-    return detail if detail.startswith(row.reason) else f"{row.reason}: {detail}"
+    # "erp refused it" adds nothing to a sentence that starts with "erp at ...".
+    return detail if detail.startswith(row.reason.removesuffix(" refused it")) else f"{row.reason}: {detail}"

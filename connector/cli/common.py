@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -131,9 +131,28 @@ def show_ran(ran: list[Ran], *, json: bool) -> int:
             say(f"{entry.sync} {keys}: no longer as planned (now: {now}); left as it is")
     # One system that is down fails every sync with one sentence: it is said once.
     troubles = [t for entry in ran for t in (entry.report.trouble if entry.report else [str(entry.error or "")])]
-    for sentence in dict.fromkeys(filter(None, troubles)):
+    for sentence in _once(troubles):
         complain(sentence)
+    _show_next(ran)
     return ran_code(ran)
+
+
+def _once(sentences: Iterable[str]) -> list[str]:
+    """Each sentence once, without those that only add to the end of one that is said already."""
+    said: list[str] = []
+    for sentence in filter(None, sentences):
+        if not any(sentence.startswith(earlier) for earlier in said):
+            said.append(sentence)
+    return said
+
+
+def _show_next(ran: list[Ran]) -> None:
+    """Where to look at what was held or refused."""
+    counts = [entry.report.counts for entry in ran if entry.report]
+    if any(found.get("held") or found.get("conflicts") for found in counts):
+        say("Something waits for a person: connector conflicts list")
+    if any(found.get("failed") for found in counts):
+        say("Records were refused: connector dead-letters list")
 
 
 def _halted(entry: Ran) -> bool:

@@ -39,6 +39,21 @@ def moment(seconds: float | None) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ") if seconds is not None else ""
 
 
+_AGES = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+def age(since: float, now: float) -> str:
+    """How long ago, in the largest unit that fits: `12 s`, `3 min`, `5 h`, `2 d`."""
+    seconds = max(0, int(now - since))
+    size, unit = next(((size, unit) for size, unit in _AGES if seconds >= size), _AGES[-1])
+    return f"{seconds // size} {unit}"
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """A number with its noun: `1 link`, `2 links`."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
 def console(*, error: bool = False) -> Console:
     from rich.console import Console
 

@@ -20,12 +20,16 @@ from connector.cli.common import (
     ran_data,
     show_ran,
 )
-from connector.cli.output import complain, emit, moment, named, plain, say, table
+from connector.cli.output import age, complain, counted, emit, moment, named, plain, say, table
 from connector.errors import ConfigError
 
 if TYPE_CHECKING:
     from connector.app.explain import Story
-    from connector.app.people import Conflict, DeadLetter, Resolved
+    from connector.app.people import Conflict, Resolved
+    from connector.app.status import Status
+
+FIELDS = 6
+"""Names of fields a cell of a table holds; more are counted."""
 
 ConflictIds = Annotated[list[str], typer.Argument(help="Ids as `conflicts list` shows them.", metavar="ID...")]
 
@@ -52,21 +56,32 @@ def status(syncs: SyncsArgument = None, config: ConfigOption = CONFIG, json: Jso
     from connector.app.status import status as read
 
     with opened(config, quiet=True) as app:
-        found = read(app, syncs or [])
+        found, now = read(app, syncs or []), app.clock.now()
     if json:
         emit({"syncs": found})
         return DONE
     rows = []
     for entry in found:
-        last = f"{entry.last.status}, {moment(entry.last.started)}" if entry.last else "never"
-        linked = entry.links.get("linked", 0)
-        half = entry.links.get("half", 0)
-        rows.append(
-            [entry.sync, linked, half, entry.open_writes, entry.conflicts, entry.dead, entry.hints, entry.due, last]
-        )
-    head = ["sync", "linked", "being made", "open writes", "conflicts", "dead letters", "to look at", "due", "last run"]
-    table(head, rows)
+        last = f"{entry.last.status}, {age(entry.last.started, now)} ago" if entry.last else "never"
+        rows.append([entry.sync, entry.links.get("linked", 0), last, _open_words(entry, now) or "nothing"])
+    table(["sync", "linked", "last run", "open"], rows)
     return DONE
+
+
+def _open_words(entry: Status, now: float) -> str:
+    """What waits, and how long the longest of each sort has."""
+    sorts = [
+        (entry.open_writes, "write of unknown outcome", "writes of unknown outcome", entry.oldest.open_writes),
+        (entry.conflicts, "conflict", "conflicts", entry.oldest.conflicts),
+        (entry.dead, "dead letter", "dead letters", entry.oldest.dead),
+        (entry.hints, "waiting record", "waiting records", entry.oldest.hints),
+    ]
+    words = []
+    for count, one, many, since in sorts:
+        if count:
+            old = f" ({age(since, now)})" if since is not None else ""
+            words.append(f"{counted(count, one, many)}{old}")
+    return ", ".join(words)
 
 
 def runs(
@@ -212,11 +227,11 @@ def dead_list(
     if json:
         emit({"dead_letters": [{**plain(entry), "label": names.get(entry.id)} for entry in found]})
     elif found:
-        rows = [
-            [e.id, e.sync, e.system, e.key, names.get(e.id, ""), e.op, e.reason, e.attempts, moment(e.since)]
-            for e in found
-        ]
-        table(["id", "sync", "system", "key", "record", "action", "reason", "attempts", "since"], rows)
+        rows = []
+        for e in found:
+            record = f"{e.system} {e.key} {names.get(e.id, '')}".rstrip()
+            rows.append([e.id, e.sync, record, e.op, e.reason, e.attempts, moment(e.since)])
+        table(["id", "sync", "record", "action", "reason", "tries", "since"], rows)
         say("After correcting the data: connector dead-letters retry ID...")
     else:
         say("There are no dead letters.")
@@ -237,7 +252,7 @@ def dead_retry(
     if json:
         emit({"retried": found, "runs": ran_data(ran)})
         return ran_code(ran)
-    say(f"{_count(found)} taken up again.")
+    say(f"{counted(len(found), 'dead letter')} taken up again.")
     return show_ran(ran, json=False) if ran else DONE
 
 
@@ -255,7 +270,7 @@ def dead_drop(
     if json:
         emit({"dropped": found})
     else:
-        say(f"{_count(found)} forgotten.")
+        say(f"{counted(len(found), 'dead letter')} forgotten.")
     return DONE
 
 
@@ -264,10 +279,6 @@ def _chosen(ids: list[int] | None, every: bool) -> bool:
         complain("Name the dead letters by their ids, or say --all.")
         return False
     return True
-
-
-def _count(found: list[DeadLetter]) -> str:
-    return f"{len(found)} dead letter{'' if len(found) == 1 else 's'}"
 
 
 # ---------------------------------------------------------------------------------------------------- links
@@ -309,7 +320,7 @@ def links_unlink(
             complain("Both records of each link stay as they are. The sync will not touch, link or make them again.")
             if not sys.stdin.isatty():
                 raise ConfigError("Nothing was done. Say --yes to end the links.")
-            typer.confirm(f"End {len(ids)} link{'' if len(ids) == 1 else 's'}?", abort=True, err=True)
+            typer.confirm(f"End {counted(len(ids), 'link')}?", abort=True, err=True)
         found = unlink(app, ids)
     if json:
         emit({"unlinked": found})
@@ -372,6 +383,16 @@ def _show_story(story: Story) -> None:
     if story.events:
         rows = []
         for e in story.events:
-            before = ", ".join(f"{name} was {value}" for name, value in e.before.items())
-            rows.append([moment(e.at), e.run, e.event, e.system, ", ".join(e.fields), e.rule, before or e.detail])
-        table(["when", "run", "event", "in", "fields", "rule", "detail"], rows)
+            fields = ", ".join(e.fields) if len(e.fields) <= FIELDS else f"{len(e.fields)} fields"
+            rows.append([moment(e.at), e.event, e.system, fields, e.rule, _before(e.before) or e.detail])
+        table(["when", "event", "in", "fields", "rule", "detail"], rows)
+
+
+def _before(before: dict[str, str]) -> str:
+    """What was there, an empty value in words. Of a group (an address, say) the empty parts say nothing."""
+    groups = {name.partition(".")[0] for name, value in before.items() if value and "." in name}
+    return ", ".join(
+        f"{name} was {value or '(empty)'}"
+        for name, value in before.items()
+        if value or name.partition(".")[0] not in groups
+    )

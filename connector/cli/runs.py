@@ -23,7 +23,7 @@ from connector.cli.common import (
     ran_data,
     show_ran,
 )
-from connector.cli.output import emit, plain, say, table
+from connector.cli.output import counted, emit, plain, say, table
 
 if TYPE_CHECKING:
     from connector.app.core import App
@@ -152,8 +152,12 @@ def _nothing_to_do(app: App, reports: list[Report]) -> str:
     conflicts, dead = sum(entry.conflicts for entry in found), sum(entry.dead for entry in found)
     if not conflicts and not dead:
         return "Nothing to do: both sides are in step."
-    waits = f"{conflicts} conflicts and {dead} dead letters wait for a person"
-    return f"Nothing to do, but {waits}: connector conflicts list, connector dead-letters list"
+    waiting = []
+    if conflicts:
+        waiting.append(f"{counted(conflicts, 'conflict')} (connector conflicts list)")
+    if dead:
+        waiting.append(f"{counted(dead, 'dead letter')} (connector dead-letters list)")
+    return f"Nothing to do, but this waits for a person: {', '.join(waiting)}"
 
 
 def _plan_row(app: App, line: PlanLine) -> list[object]:
@@ -315,7 +319,10 @@ def _show_differences(app: App, kept: _Kept) -> None:
         for d in kept.lines:
             keys = " = ".join(str(key) for key in d.keys if key)
             rows.append([d.sync, d.kind, keys, d.name, d.shown.left, d.shown.right, d.reason])
-        table(["sync", "difference", "keys", "field", "left", "right", "why"], rows)
+        # The systems' names head their columns where all syncs shown are between the same two.
+        pairs = {tuple(app.sync_config(d.sync).between) for d in kept.lines}
+        left, right = pairs.pop() if len(pairs) == 1 else ("left", "right")
+        table(["sync", "difference", "keys", "field", left, right, "why"], rows)
     if kept.more:
         say(f"... and {kept.more} more differences; --all shows them.")
 

@@ -91,22 +91,31 @@ def _asked(word: str, known: str) -> str:
 
 
 def check(config: ConfigOption = CONFIG, json: JsonOption = False) -> int:
-    """Configuration, mappings and their tests, then each system: credentials, rights and schema."""
+    """Configuration, mappings and their tests, then each system: credentials, rights, schema, promises."""
     from connector.app.checking import check as run_check
+    from connector.app.promises import promises
 
     with opened(config, quiet=True) as app:
         findings = list(run_check(app))
-    return _findings(findings, json=json)
-
-
-def _findings(rows: list[Finding], *, json: bool) -> int:
-    bad = sum(not finding.ok for finding in rows)
+        failed = [finding.subject for finding in findings if not finding.ok]
+        usable = [name for name in app.config.systems if not any(s.startswith(f"{name}: ") for s in failed)]
+        held = promises(app, usable)
     if json:
-        emit({"ok": not bad, "findings": rows})
-    else:
-        table(["", "what", "finding"], [["ok" if f.ok else "FIX", f.subject, f.detail] for f in rows])
-        say("All is well." if not bad else f"{bad} to fix.")
-    return ERROR if bad else DONE
+        emit({"ok": not failed, "findings": findings, "promises": held})
+        return ERROR if failed else DONE
+    _show_findings(findings)
+    for promise in held:
+        say(str(promise))
+    _say_whether(failed)
+    return ERROR if failed else DONE
+
+
+def _show_findings(rows: list[Finding]) -> None:
+    table(["", "what", "finding"], [["ok" if f.ok else "FIX", f.subject, f.detail] for f in rows])
+
+
+def _say_whether(failed: list[str]) -> None:
+    say("All is well." if not failed else f"{len(failed)} to fix.")
 
 
 @mapping.command("check")
@@ -119,7 +128,14 @@ def mapping_check(
     from connector.config.mappings import packaged
 
     found = files or sorted(packaged().glob("*/*.yaml"))
-    return _findings(list(check_mappings(found)), json=json)
+    findings = list(check_mappings(found))
+    failed = [finding.subject for finding in findings if not finding.ok]
+    if json:
+        emit({"ok": not failed, "findings": findings})
+    else:
+        _show_findings(findings)
+        _say_whether(failed)
+    return ERROR if failed else DONE
 
 
 # ------------------------------------------------------------------------------------------------ reference

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from connector.engine.draft import Draft, Pending, Thread
 from connector.engine.drafter import Drafter
 from connector.engine.effects import Call, Effects, call, commit, look, now
-from connector.engine.endings import close, end, store_aliases
+from connector.engine.endings import close, end, merged_alone, store_aliases
 from connector.engine.item import Item, ItemPlan
 from connector.engine.settle import settle, source_of
 from connector.engine.work import Work, released_by
@@ -99,19 +99,23 @@ def _draft(drafter: Drafter, plan: ItemPlan, survivors: Mapping[tuple[Side, Key]
     if plan.create is not None:
         return drafter.create(plan)
     if item.single is not None:
-        return _not_created(drafter, plan, item.single)
+        return _not_created(drafter, plan, item.single, survivors)
     if plan.step in (Step.KEEP, Step.MERGE):
         return drafter.merge(plan)
     return end(drafter, plan, survivors)
 
 
-def _not_created(drafter: Drafter, plan: ItemPlan, source: Side) -> Thread:
+def _not_created(
+    drafter: Drafter, plan: ItemPlan, source: Side, survivors: Mapping[tuple[Side, Key], LinkRow]
+) -> Thread:
     """An unlinked record that is not created: it waits, is refused, or the sync creates nothing there."""
     item, key = plan.item, plan.item.keys[source]
     assert key is not None
     thread = Thread(item, item.link or LinkRow(0, "", LinkState.HALF, item.keys), plan.base, "skipped")
     record = item.records[source]
-    if item.link is not None and record is not None and (record.deleted or record.merged_into):
+    if merged_alone(drafter, thread, source, survivors):
+        return thread
+    if item.link is not None and record is not None and record.deleted:
         close(drafter, thread, ended=source)
         return thread
     if plan.waits is not None:

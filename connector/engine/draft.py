@@ -177,6 +177,7 @@ class Rows:
         external: tuple[str, str] | None = None,
         rule: str = "",
         before: bytes | None = None,
+        event: str = "",
     ) -> None:
         system = self.spec.systems[side]
         body = encode_body(fields, system.capabilities.decimals) if op is not Op.DELETE else b""
@@ -208,7 +209,9 @@ class Rows:
                 self.work.epoch,
             )
         )
-        self.journal(op.value, rule or "create", link=link.id, side=side, key=key, fields=",".join(units), body=before)
+        self.journal(
+            event or op.value, rule or "create", link=link.id, side=side, key=key, fields=",".join(units), body=before
+        )
         condition = version if conditional and op is not Op.CREATE else None
         self.draft.pending.append(
             Pending(thread, side, op, Write(op, key, body, condition, token, external), settlement, sent, units)

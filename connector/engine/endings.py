@@ -88,8 +88,9 @@ def _retire(drafter: Drafter, thread: Thread, target: Side) -> None:
     settlement = Settlement(item.keys[target.other], None, None, {}, ["*", *item.conflicts], None, [], {}, True)
     thread.result = "updated"
     drafter.work.tally.extra["retired"] += 1
+    rule, event = "deletes: archive", Op.DELETE.value  # journalled as a delete: the guard of the day counts it
     drafter.pend(
-        thread, target, Op.UPDATE, fields, record.version, settlement, {name: value}, (name,), rule="deletes: archive"
+        *(thread, target, Op.UPDATE, fields, record.version, settlement, {name: value}, (name,)), rule=rule, event=event
     )
 
 
@@ -109,12 +110,12 @@ def close(drafter: Drafter, thread: Thread, *, both: bool = False, ended: Side |
 
 
 def _hold(drafter: Drafter, thread: Thread, reason: str) -> None:
-    """A row for a person, and the record as it is now noted as seen: it comes up again when it changes."""
+    """A row for a person, and what is there now noted as seen: it comes up again when it changes or is back."""
     thread.result = "held"
     link, prints = thread.link, maybe(thread.item.wholes.get(Side.LEFT), thread.item.wholes.get(Side.RIGHT))
     drafter.draft.conflicts.append(ConflictRow(link.id, "*", drafter.spec.kind, reason, prints, drafter.now))
     if link.state is not LinkState.CLOSED:
-        thread.link = replace(link, prints=maybe(prints.left or link.prints.left, prints.right or link.prints.right))
+        thread.link = replace(link, prints=prints)
         drafter.draft.updates.append(thread.link)
     drafter.work.tally.extra["conflicts"] += 1
 
@@ -136,6 +137,21 @@ def _held_or_decided(drafter: Drafter, thread: Thread, reason: str) -> None:
         return
     close(drafter, thread, ended=gone)
     thread.result = "skipped"
+
+
+def merged_alone(drafter: Drafter, thread: Thread, source: Side, survivors: Mapping[tuple[Side, Key], LinkRow]) -> bool:
+    """A record merged away before it had a partner: True when nothing is left to close; its key leads to the survivor."""
+    item = thread.item
+    record = item.records[source]
+    if record is None or record.merged_into is None:
+        return False
+    if item.link is not None:
+        _merged(drafter, thread, survivors)
+        return True
+    survivor = survivors.get((source, record.merged_into))
+    if survivor is not None:
+        drafter.draft.aliases.append((source, record.key, survivor.id))
+    return True
 
 
 def _merged(drafter: Drafter, thread: Thread, survivors: Mapping[tuple[Side, Key], LinkRow]) -> None:
@@ -172,6 +188,7 @@ def store_aliases(tx: Tx, kind: str, draft: Draft) -> None:
         aliases = {key: _survivor(draft.moved, link) for s, key, link in rows if s is side}
         if aliases:
             tx.add_aliases(kind, side, aliases)
+            tx.release_hints([f"{kind}/{side}/{key}" for key in aliases])
 
 
 def _survivor(moved: Mapping[int, int], link: int) -> int:

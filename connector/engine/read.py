@@ -16,6 +16,8 @@ from connector.ports import Tx
 
 BATCH = 200
 HINT_BATCH = 400
+PATIENCE = 5
+BEHIND = 60.0
 
 Unlinked = tuple[Record, bool, Key | None]
 
@@ -127,7 +129,8 @@ def take_records(
         else:
             _take_unlinked(work, side, record, unlinked)
     if linked:
-        work.spool.add_linked(side, linked)
+        # What a feed showed stands: a read by key may come from a copy that lags behind, and the cursor is past it.
+        work.spool.add_linked(side, linked, replacing=not forced)
     if unlinked:
         work.spool.add_unlinked(side, unlinked)
     if listed:
@@ -180,13 +183,14 @@ def _is_over(known: Known, side: Side, key: Key, record: Record | None) -> bool:
     gone = record is None or record.deleted or record.merged_into is not None
     link = links.get(key)
     if link is None:
-        return gone or key in tombstones
+        merged = record is not None and record.merged_into is not None  # its key may lead to the survivor
+        return (gone and not merged) or key in tombstones
     return link.keys[side] != key or (link.state is LinkState.CLOSED and (gone or link.prints[side] is not None))
 
 
 def _take_unlinked(work: Work, side: Side, record: Record, unlinked: list[Unlinked]) -> None:
     partner, in_scope = work.spec.systems[side].mapping.place(record.fields or {})
-    if not in_scope:
+    if not in_scope and record.merged_into is None:
         work.tally.read += 1
         work.tally.add("skipped")
         work.tally.extra["filtered"] += 1
@@ -214,7 +218,8 @@ def read_hints(work: Work, at: float) -> Effects[int]:
                 yield from _look_alive(work, side)
             work.missing_since.update(missed)
             if keys:
-                yield from read_keys(work, side, keys)
+                announced = {h.key: h for h in hints if h.side is side and h.version and h.attempts < PATIENCE}
+                yield from read_keys(work, side, keys, announced)
 
 
 def _look_alive(work: Work, side: Side) -> Effects[None]:
@@ -227,9 +232,25 @@ def _due(kind: str, at: float, after: tuple[str, str]) -> Callable[[Tx], list[Hi
     return lambda tx: tx.due_hints(kind, at, after, HINT_BATCH)
 
 
-def read_keys(work: Work, side: Side, keys: Sequence[Key]) -> Effects[None]:
-    """Read these records of one side into the spool, whether they changed or not."""
-    found: Mapping[Key, Record] = yield from call(side, "read", work.spec.systems[side].object, list(keys))
+def read_keys(
+    work: Work, side: Side, keys: Sequence[Key], announced: Mapping[Key, HintRow] | None = None
+) -> Effects[None]:
+    """Read these records of one side into the spool, whether they changed or not.
+
+    announced: hints that name a version. An older one decides nothing (I28); the hint stays, for a little later.
+    """
+    read: Mapping[Key, Record] = yield from call(side, "read", work.spec.systems[side].object, list(keys))
+    behind = [
+        hint
+        for key, hint in (announced or {}).items()
+        if key in read and work.later(side, hint.version, read[key].version)
+    ]
+    late = {hint.key for hint in behind}
+    found = {key: record for key, record in read.items() if key not in late}
+    keys = [key for key in keys if key not in late]
+    if behind and not work.dry:
+        again = [replace(h, due=work.looked + BEHIND, attempts=h.attempts + 1) for h in behind]
+        yield from commit(lambda tx: tx.put_hints(again))
     known: Known = yield from look(lambda tx: _known(tx, work.spec.kind, side, keys))
     links = known[0]
     work.alive[side] += sum(not record.deleted for record in found.values())
@@ -237,7 +258,7 @@ def read_keys(work: Work, side: Side, keys: Sequence[Key]) -> Effects[None]:
     missing = [(links[key].id, None, key) for key in keys if key not in found and key not in over]
     if missing:
         work.vanished[side] += len(missing)
-        work.spool.add_linked(side, missing)
+        work.spool.add_linked(side, missing, replacing=False)
     if over and not work.dry:
         yield from commit(lambda tx: tx.drop_hints(work.spec.kind, side, over))
     yield from take_records(work, side, list(found.values()), known, forced=True)

@@ -250,8 +250,8 @@ def _finish(work: Work, state: _State, *, move: bool) -> Effects[Report]:
     partly = results["held"] or results["failed"] or work.tally.extra["parked"] or _drift(state) or work.trouble
     counts = work.tally.as_dict()
     status = "partly" if partly else "done"
-    detail = " ".join(work.trouble)
-    row = RunRow(work.run, work.spec.name, work.spec.kind, work.started, ended, status, json.dumps(counts), detail)
+    hidden = work.hide_text(" ".join(work.trouble))
+    row = RunRow(work.run, work.spec.name, work.spec.kind, work.started, ended, status, json.dumps(counts), hidden)
     yield from commit(lambda tx: _last(tx, work, row, move=move))
     summary = state.summary or Summary(work.spec.name)
     return Report(work.spec.name, work.run, status, counts, summary, state.drifted, trouble=work.trouble)
@@ -274,5 +274,5 @@ def _note_failure(work: Work, state: _State, error: Exception) -> Effects[None]:
     status = "halted" if isinstance(error, Halted) else "failed"
     detail = str(error) if isinstance(error, ConnectorError) else type(error).__name__
     counts = json.dumps(work.tally.as_dict())
-    row = RunRow(work.run, work.spec.name, work.spec.kind, work.started, ended, status, counts, detail)
+    row = RunRow(work.run, work.spec.name, work.spec.kind, work.started, ended, status, counts, work.hide_text(detail))
     yield from commit(lambda tx: tx.put_run(row))

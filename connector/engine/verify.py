@@ -39,10 +39,14 @@ class Difference:
 
 @dataclass(slots=True)
 class VerifyReport:
-    """records, lines: per side. fields: name -> (same, different). sums: per side, figure and currency."""
+    """names: the two systems'. records, lines: per side. fields: name -> (same, different).
+
+    sums: per side, figure and currency.
+    """
 
     sync: str
     entity: str
+    names: Sides[str]
     records: dict[Side, int] = field(default_factory=lambda: {Side.LEFT: 0, Side.RIGHT: 0})
     lines: dict[Side, int] = field(default_factory=lambda: {Side.LEFT: 0, Side.RIGHT: 0})
     linked: int = 0
@@ -63,7 +67,7 @@ def verify(spec: SyncSpec, vault: Vault, spool: Spool, sink: Sink) -> Effects[Ve
     """Every difference goes to `sink` as it is found; the report counts them. Memory stays flat."""
     work = Work(spec, Shape(spec, vault), vault, spool, "verify", 0.0, dry=True)
     spool.clear()
-    report = VerifyReport(spec.name, spec.entity.name)
+    report = VerifyReport(spec.name, spec.entity.name, spec.names)
     for side in SIDES:
         yield from _scan(work, side, report)
     checker = _Checker(work, report, sink)
@@ -164,7 +168,8 @@ def _absent(work: Work, report: VerifyReport, sink: Sink) -> Effects[None]:
             for row in rows:
                 if row.id in missing:
                     report.differences["missing"] += 1
-                    reason = f"linked, but not in {work.spec.names[side]}"
+                    half = row.state is LinkState.HALF and row.keys[side] is None
+                    reason = f"{'not made in' if half else 'linked, but not in'} {work.spec.names[side]}"
                     sink(Difference(work.spec.name, "missing", row.keys, reason=reason))
 
 
@@ -250,7 +255,11 @@ class _Checker:
         problem = header_problem(values, rows)
         if problem is not None:
             self.report.differences["money"] += 1
-            self.sink(Difference(self.work.spec.name, "money", item.keys, "total", reason=f"{side}: {problem}"))
+            self.sink(
+                Difference(
+                    self.work.spec.name, "money", item.keys, "total", reason=f"{self.work.spec.names[side]}: {problem}"
+                )
+            )
 
     def compare_sums(self) -> None:
         """Both sides' sums must be equal to the cent for every figure both show."""
@@ -319,6 +328,7 @@ def balance_problems(reports: Sequence[VerifyReport]) -> list[str]:
             owed = invoices.get(currency, Decimal(0)) - payments.get(currency, Decimal(0))
             if owed != balances.get(currency, Decimal(0)):
                 problems.append(
-                    f"{side}: invoices less payments make {owed} {currency}, balances say {balances.get(currency, 0)}"
+                    f"{by_entity['balance'].names[side]}: invoices less payments make {owed} {currency}, "
+                    f"balances say {balances.get(currency, 0)}"
                 )
     return problems

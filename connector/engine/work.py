@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ DETAIL = b"detail"
 MADE_UP = 1 << 62
 """Ids of links that only a dry run makes start here; the store hands out smaller ones."""
 MISSING = "missing"
+TROUBLES = 5
 RESULTS = ("created", "updated", "unchanged", "skipped", "held", "failed")
 
 
@@ -95,8 +97,8 @@ class Work:
     made_up: Iterator[int] = field(default_factory=lambda: count(MADE_UP))
 
     def note_trouble(self, sentence: str) -> None:
-        """What kept writes from being done or known: one sentence each, however many records it concerns."""
-        if sentence not in self.trouble:
+        """What kept writes from being done or known: one sentence each, a few at most, however many it concerns."""
+        if sentence not in self.trouble and len(self.trouble) < TROUBLES:
             self.trouble.append(sentence)
 
     def decode(self, side: Side, record: Record) -> Decoded:
@@ -118,6 +120,10 @@ class Work:
         """A sentence that may quote a customer's value, sealed for the store; `vault.open(..., DETAIL)` shows it."""
         return self.vault.seal(detail.encode(), DETAIL)
 
+    def hide_text(self, detail: str) -> str:
+        """The same as text, for a column of words; `open_text` shows it. Empty stays empty."""
+        return b64encode(self.hide(detail)).decode() if detail else ""
+
     def later(self, side: Side, version: str | None, other: str | None) -> bool:
         """True when `version` is certainly later than `other`; versions that do not sort never are."""
         if version is None or other is None or self.spec.systems[side].capabilities.versions == "opaque":
@@ -132,6 +138,11 @@ class Work:
             whole = "\x1f".join(parts).encode()
             prints.append(self.vault.print(whole, 0, b"match%d" % number) if all(parts) else b"")
         return tuple(prints)
+
+
+def open_text(vault: Vault, text: str) -> str:
+    """What `Work.hide_text` hid. Raises ConnectorError when it was hidden under another key."""
+    return vault.open(b64decode(text), DETAIL).decode() if text else ""
 
 
 def links_of(work: Work, ids: Sequence[int]) -> Effects[dict[int, LinkRow]]:

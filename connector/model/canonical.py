@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -27,12 +28,18 @@ def text(value: str) -> str:
     return value if value.isascii() else unicodedata.normalize("NFC", value)
 
 
+@lru_cache(maxsize=8192)
 def number(value: Decimal) -> str:
     """Shortest plain decimal: 1.50 -> 1.5, 1E+2 -> 100, -0 -> 0."""
     if not value:
         return "0"
     plain = format(value, "f")
     return plain.rstrip("0").rstrip(".") if "." in plain else plain
+
+
+@lru_cache(maxsize=8192)
+def _decimal(value: Decimal) -> bytes:
+    return b"d" + number(value).encode()
 
 
 def _instant(value: datetime) -> bytes:
@@ -43,6 +50,7 @@ def _ref(value: Ref) -> bytes:
     return f"r{value.entity}/{value.key}".encode()
 
 
+@lru_cache(maxsize=8192)
 def _money(value: Money) -> bytes:
     return f"m{number(value.amount)} {value.currency}".encode()
 
@@ -61,7 +69,7 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
     type(None): lambda value: NULL,
     bool: lambda value: b"b1" if value else b"b0",
     int: lambda value: b"i%d" % value,
-    Decimal: lambda value: b"d" + number(value).encode(),
+    Decimal: _decimal,
     Money: _money,
     Ref: _ref,
     datetime: _instant,

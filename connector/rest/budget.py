@@ -133,7 +133,7 @@ class Budget:
 
     def _refuse_beyond_patience(self, wait: float) -> None:
         if wait > self.limits.patience:
-            raise TransientError(f"{self.system} takes no call for {wait:.0f} s more; it is tried again then.", wait)
+            raise TransientError(f"{self.system} takes no call for {wait:.0f} s more; run again then.", wait)
 
     def _turn(self, now: float) -> float:
         """Own time at which the next call may go: the bucket has room for it and no pause is on."""

@@ -46,8 +46,9 @@ class Said:
     field: str | None = None
 
     def __str__(self) -> str:
-        about = f"{self.field}: " if self.field else ""
-        text = " ".join((about + (self.message or self.code)).split())
+        words = self.message or self.code
+        about = f"{self.field}: " if self.field and not words.startswith(self.field) else ""
+        text = " ".join((about + words).split()).rstrip(".")
         return text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 1] + "…"
 
 
@@ -116,7 +117,7 @@ def status_error(
         return DeniedError(f"{place} answered {status} and points elsewhere: use the final address in `url`.")
     if status in (423, 425, 429) or (status == 503 and said):
         wait = f" and asks to wait {after:g} s" if after else ""
-        return TransientError(f"{place} is busy (status {status}{words}){wait}; it is tried again.", after)
+        return TransientError(f"{place} is busy (status {status}{words}){wait}; run again later.", after)
     if status == 408 or status >= 500:
         return _unanswered(f"{place} failed with status {status}{words}", write=write, after=after)
     if html and status in (404, 405):
@@ -140,12 +141,14 @@ def item_error(place: Place, status: int, said: Said | None, *, after: float | N
 def _unanswered(what: str, *, write: bool, after: float | None = None) -> ConnectorError:
     if write:
         return UncertainError(f"{what}; whether it was written is not known and is found out before anything else.")
-    return TransientError(f"{what}; it is tried again.", after)
+    return TransientError(f"{what}: something is wrong there; run again later.", after)
 
 
 def lost(place: Place, what: str, *, write: bool) -> ConnectorError:
     """The request had left and no whole answer came."""
-    return _unanswered(f"{place} gave no answer ({what})", write=write)
+    if write:
+        return _unanswered(f"{place} gave no answer ({what})", write=True)
+    return TransientError(f"{place} gave no answer ({what}): is it running? A slow system needs a longer `timeout`.")
 
 
 def unreachable(place: Place, what: str) -> TransientError:

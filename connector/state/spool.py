@@ -88,10 +88,10 @@ class FileSpool:
         row[3] = datetime.fromisoformat(row[3]) if row[3] else None
         return Record(*row)
 
-    def add_linked(self, side: Side, rows: Sequence[tuple[int, Record | None, Key]]) -> None:
+    def add_linked(self, side: Side, rows: Sequence[tuple[int, Record | None, Key]], *, replacing: bool = True) -> None:
         with self._write():
             self._db.executemany(
-                "insert or replace into linked values (?, ?, ?, ?)",
+                f"insert or {'replace' if replacing else 'ignore'} into linked values (?, ?, ?, ?)",
                 [(link, side.value, key, self._seal(record)) for link, record, key in rows],
             )
 

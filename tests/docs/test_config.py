@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from connector.adapters.reference import ReferenceSettings
 from connector.config import load_config
+from connector.config.model import FieldConfig, SyncConfig
 from connector.errors import Problem
 from connector.mapping.cases import run_tests
 from connector.mapping.translate import load_mapping
+from connector.merge.guards import Limits
+from connector.rest.budget import Limits as BudgetLimits
 
 from .pages import ROOT, name
 
@@ -42,6 +47,22 @@ def test_the_example_configuration_has_no_problem(tmp_path: Path) -> None:
     config = load_config(copy, settings_models(), AnySecret())
     assert config.systems
     assert config.syncs
+
+
+def _settings() -> list[str]:
+    """Every name config.yaml may hold, from the code that reads it."""
+    ours = {"adapter", "mappings", "budget", "policy", "max", "guards", "cron", "key", "url", "base"}
+    shown = {"name", "place", "mappings", "limits", "entity_fields", "sealed", "settings"}
+    found = {field.name for kind in (SyncConfig, FieldConfig, BudgetLimits) for field in fields(kind)} - shown
+    found |= {field.name for field in fields(Limits)} | set(ReferenceSettings.model_fields) | ours
+    return sorted(found)
+
+
+@pytest.mark.parametrize("setting", _settings())
+def test_the_example_shows_every_setting_with_a_comment(setting: str) -> None:
+    lines = [line for line in EXAMPLE.read_text("utf-8").splitlines() if re.search(rf"\b{setting}:", line)]
+    assert lines, f"`{setting}` is not in {EXAMPLE.name}"
+    assert any("#" in line for line in lines), f"`{setting}` has no comment"
 
 
 def test_there_are_mappings() -> None:

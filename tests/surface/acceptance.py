@@ -79,6 +79,13 @@ class Ended:
         return found
 
 
+class Terminal(io.StringIO):
+    """A place for output that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 class Server:
     """One built-in application on a loopback port of this process, as its own users and programs meet it."""
 
@@ -163,6 +170,13 @@ class Installation:
 
     def json(self, *words: str) -> dict[str, Any]:
         return self.run(*words, "--json").data
+
+    def on_terminal(self, *words: str) -> list[str]:
+        """The lines one command shows on a terminal, which has as many columns as `COLUMNS` says."""
+        out = Terminal()
+        with redirect_stdout(out), redirect_stderr(io.StringIO()):
+            run([*words, "-c", str(self.config)])
+        return out.getvalue().splitlines()
 
     def process(self, *words: str) -> subprocess.Popen[str]:
         """The same command line in a process of its own."""

@@ -53,10 +53,10 @@ def _free_port() -> int:
 CASES = {
     "wrong password": ("", "does not accept the credentials", "check `auth`"),
     "refused": ("", "cannot be reached (connection refused)", "is it running"),
-    "silent": ("", "gave no answer (nothing for 0.1 s)", "tried again"),
+    "silent": ("", "gave no answer (nothing for 0.1 s)", "is it running? A slow system needs a longer `timeout`"),
     "200 OK": ("text/html", "answered HTML instead of JSON", "is the address right?"),
     "404 Not Found": ("text/html", "answered 404 with HTML", "is the address right?"),
-    "500 Internal Server Error": ("text/html", "failed with status 500", "tried again"),
+    "500 Internal Server Error": ("text/html", "failed with status 500", "run again later"),
     "302 Found": ("text/html", "answered 302 and points elsewhere", "use the final address"),
     "200 Fine": ("application/json", "answered something unreadable (not JSON)", "is the address right?"),
 }

@@ -34,7 +34,7 @@ def test_a_conflict_waits_alone_shows_both_values_and_is_settled_at_once(tmp_pat
         assert here["website"] == there["website"] == "https://w.example"
         for _ in range(2):
             assert world.run("sync", "--full").code in (0, 4)
-            assert "1 conflicts" in world.run("plan").out
+            assert "1 conflict (connector conflicts list)" in world.run("plan").out
         (waiting,) = world.json("conflicts", "list")["conflicts"]
         assert waiting["values"] == {"crm": {"phone": "+49301111111"}, "erp": {"phone": "+49302222222"}}
         assert world.json("conflicts", "show", waiting["id"])["conflicts"] == [waiting]

@@ -156,7 +156,32 @@ def test_orders_in_currencies_with_two_no_and_three_decimals_are_equal_to_the_la
         assert owed == {**totals, "JPY": "4246"}
 
 
-def test_what_is_open_is_counted_and_every_table_fits_a_terminal(tmp_path: Path) -> None:
+def test_every_table_fits_a_terminal_of_80_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with installed(tmp_path, EVERYTHING) as world:
+        fill(world.crm, "companies", [company(n, name=f"Vereinigte Quarzwerke {n} GmbH & Co. KG") for n in range(3)])
+        fill(world.crm, "companies", [company(3, currency=None)])
+        fill(world.erp, "customers", [customer(0, name="Vereinigte Quarzwerke 0", city="Hamburg")])
+        shown = {words: world.on_terminal(*words.split()) for words in ("match accounts --labels", "plan", "sync")}
+        for words in ("plan", "status", "runs", "check", "verify", "conflicts list", "dead-letters list --labels"):
+            shown[words] = world.on_terminal(*words.split())
+        for words in ("links list accounts", "explain account C-1", "explain account C-4", "migrate --from crm --to erp"):
+            shown[words] = world.on_terminal(*words.split())
+        for words, lines in shown.items():
+            rules = [line.strip() for line in lines if line.strip().startswith("─")]
+            assert rules or words == "plan", words
+            # The rule under the heads is as wide as its table; sentences are the terminal's own to wrap.
+            assert all(len(rule) <= 80 for rule in rules), words
+            assert all(len(line.rstrip()) <= 80 for line in lines if line.startswith(("  ", "─")) and "  " in line.strip())
+        status = shown["status"]
+        assert len(status) <= 7 + 2 * 4, "a sync takes a line, or two"
+        (accounts,) = (line for line in status if line.strip().startswith("accounts"))
+        assert "partly, " in accounts
+        assert "1 conflict (" in accounts
+
+
+def test_what_is_open_is_counted_with_its_age(tmp_path: Path) -> None:
     with installed(tmp_path) as world:
         assert world.run("status").code == 0
         assert world.json("status")["syncs"][0]["last"] is None
@@ -164,6 +189,9 @@ def test_what_is_open_is_counted_and_every_table_fits_a_terminal(tmp_path: Path)
         assert world.run("sync").code == 4
         (row,) = world.json("status")["syncs"]
         assert (row["links"]["linked"], row["dead"], row["conflicts"], row["open_writes"]) == (1, 1, 0, 0)
+        assert 0 < time.time() - row["oldest"].pop("dead") < 60
+        assert set(row["oldest"].values()) == {None}
+        assert re.search(r"1 dead letter \(\d+ s\)", world.run("status").out)
         (run,) = world.json("runs", "--limit", "1")["runs"]
         assert run["counts"]["created"] == 1
         assert run["counts"]["failed"] == 1
@@ -173,4 +201,4 @@ def test_what_is_open_is_counted_and_every_table_fits_a_terminal(tmp_path: Path)
         (link,) = world.json("links", "list", "accounts", "--key", "C-1")["links"]
         assert link["state"] == "linked"
         told = world.run("plan").out
-        assert "0 conflicts and 1 dead letters wait for a person" in told
+        assert "waits for a person: 1 dead letter (connector dead-letters list)" in told

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from connector.errors import Halted, UncertainError
+from connector.engine.work import open_text
+from connector.errors import DeniedError, Halted, TransientError, UncertainError
+from connector.merge.guards import Limit, Limits
+from connector.merge.rules import Flow
+from connector.model.records import Write
 from connector.model.rows import HintRow
 from connector.model.values import Side
 from connector.state.store import open_store
-from connector.testing.world import FULL, World, account, customer, make_world
+from connector.testing.world import FULL, World, account, make_world
 
 
 def linked(world: World, count: int = 1) -> dict[str, str]:
@@ -251,4 +256,209 @@ def test_an_edit_made_while_an_earlier_write_is_open_is_not_lost_when_that_write
     shown = world.erp.get("customers", right)
     assert (shown["tel"], shown["remarks"]) == ("good", "new")
     assert world.dead() == []
+    assert world.hints() == []
+
+
+def test_what_a_run_ended_with_is_stored_sealed_for_a_system_may_quote_a_value(world: World) -> None:
+    ((left, _),) = linked(world).items()
+    world.crm.edit("companies", left, phone="2")
+    world.erp.fail("write", TransientError("busy with Vellichor"))
+    report = world.sync()
+    assert report.trouble == ["busy with Vellichor"]
+    world.crm.fail("changes", DeniedError("no right to read Vellichor"))
+    with pytest.raises(DeniedError):
+        world.sync()
+    rows = world.look("runs")
+    shown = [open_text(world.vault, row.detail) for row in rows]
+    assert sorted(shown) == ["", "busy with Vellichor", "no right to read Vellichor"]
+    assert not any("Vellichor" in row.detail for row in rows)
+
+
+def test_a_system_that_words_each_failure_anew_does_not_fill_the_report(world: World) -> None:
+    pairs = linked(world, 40)
+    for left in pairs:
+        world.crm.edit("companies", left, phone="2")
+
+    def refuse(object_: str, write: Write) -> TransientError:
+        return TransientError(f"{write.key} is busy", 60.0)
+
+    world.erp.reject = refuse
+    report = world.sync()
+    assert 1 <= len(report.trouble) <= 5
+    assert report.counts["failed"] == 40
+
+
+def test_orders_of_merged_customers_stay_apart_and_new_ones_go_to_the_survivor(world: World) -> None:
+    loser, survivor = linked(world, 2)
+    kept = world.pairs()[survivor]
+    deals = [
+        world.crm.add("deals", {"name": name, "company_id": key, "currency": "EUR", "lines": []})
+        for name, key in (("D1", loser), ("D2", survivor))
+    ]
+    world.sync("order")
+    world.crm.merge("companies", loser, survivor)
+    world.sync()
+    world.crm.edit("deals", deals[0], notes="late")
+    world.sync("order")
+    orders = world.erp.live("orders")
+    assert len(orders) == 2
+    shown = orders[world.pairs("order")[deals[0]]]
+    assert shown["remarks"] == "late"
+    world.crm.edit("deals", deals[0], company_id=survivor)
+    world.sync("order")
+    new = world.crm.add("deals", {"name": "D3", "company_id": loser, "currency": "EUR", "lines": []})
+    world.sync("order")
+    assert world.erp.live("orders")[world.pairs("order")[new]]["customer"] == kept
+    assert world.conflicts("order") == []
+    assert world.plan("order", full=True) == []
+
+
+def test_a_long_chain_of_parents_is_created_whole_in_one_run(world: World) -> None:
+    keys = [world.crm.add("companies", account(f"C{number}")) for number in range(30)]
+    for child, parent in pairwise(keys):
+        world.crm.edit("companies", child, parent_id=parent)
+    world.sync()
+    pairs, shown = world.pairs(), world.erp.live("customers")
+    assert [shown[pairs[c]]["group_of"] for c in keys[:-1]] == [pairs[p] for p in keys[1:]]
+    assert world.hints() == []
+    assert world.plan(full=True) == []
+
+
+def test_a_change_of_direction_keeps_what_was_agreed_and_overwrites_nothing_unseen(world: World) -> None:
+    units, creates = world.specs["account"].units, world.specs["account"].creates
+    left, right = next(iter(linked(world, 2).items()))
+    world.one_way("account", Flow.L2R)
+    world.erp.edit("customers", right, tel="R")
+    world.sync()
+    assert world.erp.get("customers", right)["tel"] == "1"
+    world.set("account", units=units, creates=creates)
+    world.erp.edit("customers", right, tel="R2")
+    world.sync()
+    assert world.crm.get("companies", left)["phone"] == "R2"
+    assert world.plan(full=True) == []
+
+
+def test_a_foreign_edit_between_two_batches_of_a_run_is_read_by_the_next_run(world: World) -> None:
+    for number in range(900):
+        world.crm.add("companies", account(f"N{number}"))
+    edited: list[str] = []
+    original = world.erp.write
+
+    def write(name: str, writes: object) -> object:
+        result = original(name, writes)  # type: ignore[arg-type]
+        if world.erp.live("customers") and len(edited) < 5:
+            key = next(k for k in reversed(world.erp.live("customers")) if k not in edited)
+            world.erp.edit("customers", key, tel=f"E{len(edited)}")
+            edited.append(key)
+        return result
+
+    world.erp.write = write  # type: ignore[method-assign,assignment]
+    world.sync()
+    world.erp.write = original  # type: ignore[method-assign]
+    world.sync()
+    back = {right: left for left, right in world.pairs().items()}
+    assert [world.crm.get("companies", back[key])["phone"] for key in edited] == [f"E{n}" for n in range(5)]
+    assert world.plan(full=True) == []
+
+
+def test_records_put_out_of_use_count_for_the_guard_of_the_day(world: World) -> None:
+    world.set("account", deletes="archive", limits=Limits(deletes=Limit(count=2)))
+    pairs = linked(world, 5)
+    for number, left in enumerate(list(pairs)[:3]):
+        world.crm.remove("companies", left)
+        if number < 2:
+            world.sync()
+    with pytest.raises(Halted, match="already in 24 hours"):
+        world.sync()
+    assert sum(row["blocked"] for row in world.erp.live("customers").values()) == 2
+
+
+def test_a_lost_store_links_again_without_a_write_or_a_conflict(world: World) -> None:
+    for number in range(5):
+        world.crm.add("companies", account(f"Acme {number}", phone="1", state="former"))
+    world.sync()
+    before = world.crm.state() + world.erp.state()
+    world.lose_store()
+    world.sync()
+    assert before == world.crm.state() + world.erp.state()
+    assert world.conflicts() == []
+    assert len(world.pairs()) == 5
+
+
+def test_a_record_deleted_while_its_create_is_open_is_not_left_behind(world: World) -> None:
+    left = world.crm.add("companies", account("Acme"))
+    world.erp.fail("write", UncertainError("lost"), after=True)
+    world.sync()
+    world.crm.remove("companies", left)
+    world.settle()
+    assert world.erp.live("customers") == {}
+    assert world.crm.live("companies") == {}
+
+
+def test_a_record_merged_while_its_create_is_open_leads_to_the_survivor(world: World) -> None:
+    survivor = next(iter(linked(world)))
+    left = world.crm.add("companies", account("New"))
+    world.erp.fail("write", UncertainError("lost"), after=True)
+    world.sync()
+    world.crm.merge("companies", left, survivor)
+    world.settle()
+    assert partners(world, [left]) == {left: world.pairs()[survivor]}
+    assert world.conflicts() == []
+
+
+def test_a_half_linked_record_that_is_merged_away_leads_to_the_survivor(world: World) -> None:
+    survivor = next(iter(linked(world)))
+    world.erp.reject_where(lambda fields: fields.get("title") == "Bad")
+    left = world.crm.add("companies", account("Bad"))
+    world.sync()
+    world.crm.merge("companies", left, survivor)
+    world.sync()
+    assert world.dead() == []
+    assert partners(world, [left]) == {left: world.pairs()[survivor]}
+
+
+def test_an_unlinked_record_that_waits_and_is_merged_away_lets_its_children_find_the_survivor(world: World) -> None:
+    survivor = next(iter(linked(world)))
+    left = world.crm.add("companies", account("New"))
+    deal = world.crm.add("deals", {"name": "D", "company_id": left, "currency": "EUR", "lines": []})
+    world.sync("order")
+    world.crm.merge("companies", left, survivor)
+    world.sync()
+    world.clock.advance(7 * 3600)
+    world.sync("order")
+    assert deal in world.pairs("order")
+
+
+def test_an_old_answer_to_a_read_by_key_does_not_replace_what_the_feed_showed(world: World) -> None:
+    left, right = next(iter(linked(world, 2).items()))
+    kind = world.specs["account"].kind
+    world.crm.edit("companies", left, phone="2")
+    old = world.crm.read("companies", [left])[left]
+    world.crm.edit("companies", left, phone="3")
+    with world.store.begin() as tx:
+        tx.put_hints([HintRow(kind, Side.LEFT, left, None, "webhook", world.clock.now())])
+    world.crm.stale[left] = old
+    world.sync()
+    world.sync()
+    assert world.erp.get("customers", right)["tel"] == "3"
+    assert world.plan() == []
+
+
+def test_a_version_that_was_announced_is_waited_for(world: World) -> None:
+    left, right = next(iter(linked(world, 2).items()))
+    kind = world.specs["account"].kind
+    world.crm.edit("companies", left, phone="2")
+    old = world.crm.read("companies", [left])[left]
+    changes = world.crm.changes("companies", None)
+    version = world.crm.edit("companies", left, phone="3")
+    with world.store.begin() as tx:
+        tx.put_hints([HintRow(kind, Side.LEFT, left, version, "webhook", world.clock.now())])
+    world.crm.stale[left] = old
+    world.crm.changes = lambda name, cursor: replace(changes, records=[])  # type: ignore[method-assign]
+    world.sync()
+    assert world.erp.get("customers", right)["tel"] == "1"
+    assert [hint.version for hint in world.hints()] == [version]
+    world.clock.advance(1000)
+    world.sync()
+    assert world.erp.get("customers", right)["tel"] == "3"
     assert world.hints() == []
