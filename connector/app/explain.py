@@ -189,7 +189,8 @@ def _why(
         story.why.append("the link was ended; the sync leaves both records alone")
     for row in conflicts:
         what = "both sides changed it" if row.reason == "conflict" else reason_of(app, row)
-        story.why.append(f"{row.unit} waits for a decision ({what}): connector conflicts resolve {row.link}:{row.unit}")
+        unit = "the record" if row.unit == "*" else row.unit
+        story.why.append(f"{unit} waits for a decision ({what}): connector conflicts resolve {row.link}:{row.unit}")
     story.why += [_hint_sentence(sync, hint) for hint in hints]
     story.why += [_dead_sentence(app, row) for row in dead]
 

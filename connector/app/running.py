@@ -85,7 +85,7 @@ def apply(app: App, plan_: SavedPlan, *, allow: Collection[str] = ()) -> list[Ra
     """
     plan_.check(app)
     results = []
-    for sync in app.chosen(plan_.wanted):
+    for sync in app.chosen(plan_.wanted) if plan_.wanted else ():  # no name at all would mean every sync
         options = Options(allow=frozenset(allow), only=plan_.wanted[sync.name])
         results.append(_ran(app, sync.name, options))
     return results

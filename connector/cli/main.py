@@ -15,6 +15,7 @@ from connector.cli.output import complain
 from connector.errors import ConfigError, ConnectorError, Halted
 
 INTERRUPTED = 130
+STOPPED = "Stopped. What was begun is settled by the next run."
 
 # typer brings its own copy of click or uses the installed one, depending on its version; both have this root.
 ClickError = typer.BadParameter.__mro__[2]
@@ -37,8 +38,10 @@ people.register(app)
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; its exit code. Never raises for what a person or a network did."""
     try:
-        code = app(list(arguments), standalone_mode=False, prog_name="connector")
-        return int(code or 0)
+        code = int(app(list(arguments), standalone_mode=False, prog_name="connector") or 0)
+        if code == INTERRUPTED:  # some versions of typer turn Ctrl-C into this code themselves, without a word
+            complain(STOPPED)
+        return code
     except Halted as error:
         complain(str(error))
         return HALTED
@@ -46,7 +49,7 @@ def run(arguments: Sequence[str]) -> int:
         complain(_sentence(error))
         return ERROR
     except (KeyboardInterrupt, typer.Abort):
-        complain("Stopped. What was begun is settled by the next run.")
+        complain(STOPPED)
         return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone, `head` for one

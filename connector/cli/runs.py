@@ -92,7 +92,7 @@ def plan(
         else:
             _show_plan(app, reports, kept)
             if out is not None:
-                say(f"Saved to {out}: {writer.actions} actions. Do them with `connector apply {out}`.")
+                say(f"Saved to {out}: {counted(writer.actions, 'action')}. Do them with `connector apply {out}`.")
     return DIFFERENT if any(report.summary.actions for report in reports) else DONE
 
 
@@ -183,6 +183,9 @@ def apply(
 
     with opened(config) as app:
         ran = run_apply(app, load_plan(file), allow=checked(allow))
+    if not ran and not json:
+        say(f"{file} holds no action; nothing was done.")
+        return DONE
     return show_ran(ran, json=json)
 
 

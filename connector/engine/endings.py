@@ -140,7 +140,7 @@ def _held_or_decided(drafter: Drafter, thread: Thread, reason: str) -> None:
 
 
 def merged_alone(drafter: Drafter, thread: Thread, source: Side, survivors: Mapping[tuple[Side, Key], LinkRow]) -> bool:
-    """A record merged away before it had a partner: True when nothing is left to close; its key leads to the survivor."""
+    """A record merged away before it had a partner: its key leads to the survivor. False when it was not merged."""
     item = thread.item
     record = item.records[source]
     if record is None or record.merged_into is None:

@@ -27,6 +27,8 @@ create table lone(seq integer primary key, side text, key text, own integer, par
 create index lone_partner on lone(partner) where partner is not null;
 create table print(side text, rule integer, print blob, seq integer);
 create index print_by on print(rule, print, side);
+create table found(a integer, b integer);
+create table doubtful(seq integer primary key);
 create table listed(side text, link integer, primary key(side, link)) without rowid;
 """
 
@@ -40,6 +42,26 @@ join
    from print p join lone o on o.seq = p.seq
    where p.rule = :rule and p.side = 'right' and o.mate is null group by p.print) r
 on l.print = r.print where l.n = 1 and r.n = 1 and l.doubts = 0 and r.doubts = 0
+"""
+
+# A record may be in one pair only; prints are per rule, so a record has one print and this holds.
+_SEVERAL = """
+select p.seq from print p join lone o on o.seq = p.seq where p.rule = :rule and o.mate is null
+ and p.print in (select l.print from print l join lone o1 on o1.seq = l.seq
+   join print r on r.rule = l.rule and r.print = l.print and r.side = 'right'
+   join lone o2 on o2.seq = r.seq
+   where l.rule = :rule and l.side = 'left' and o1.mate is null and o2.mate is null
+   group by l.print having count(distinct l.seq) > 1 or count(distinct r.seq) > 1)
+"""
+
+_CLAIMS = """
+select min(o.seq) as a, s.seq as b from lone o join lone s on s.key = o.partner and s.side <> o.side
+where o.own = 1 and o.mate is null and s.mate is null group by s.seq having count(*) {count}
+"""
+
+_MATE = """
+update lone set mate = pair.other from (select a as seq, b as other from found union all select b, a from found) as pair
+where lone.seq = pair.seq
 """
 
 _CHUNK = 500
@@ -129,41 +151,28 @@ class FileSpool:
         return [(link, Sides(both.get("left"), both.get("right"))) for link, both in found.items()]
 
     def match(self, rule: int) -> None:
-        unique = self._db.execute(_PAIRS, {"rule": rule}).fetchall()
-        # A record may be in one pair only; prints are per rule, so a record has one print and this holds.
-        several = (
-            "select p.seq from print p join lone o on o.seq = p.seq where p.rule = :rule and o.mate is null"
-            " and p.print in (select l.print from print l join lone o1 on o1.seq = l.seq"
-            "   join print r on r.rule = l.rule and r.print = l.print and r.side = 'right'"
-            "   join lone o2 on o2.seq = r.seq"
-            "   where l.rule = :rule and l.side = 'left' and o1.mate is null and o2.mate is null"
-            "   group by l.print having count(distinct l.seq) > 1 or count(distinct r.seq) > 1)"
-        )
-        doubtful = [seq for (seq,) in self._db.execute(several, {"rule": rule})]
         with self._write():
-            self._db.executemany(
-                "update lone set mate = ? where seq = ?", [pair for a, b in unique for pair in ((b, a), (a, b))]
+            self._db.execute("delete from found")
+            self._db.execute("insert into found " + _PAIRS, {"rule": rule})
+            self._db.execute("insert or ignore into doubtful " + _SEVERAL, {"rule": rule})
+            self._db.execute(_MATE)
+            self._db.execute(
+                "update lone set doubt = ? where doubt is null and seq in (select seq from doubtful)",
+                (f"match rule {rule + 1} fits several records",),
             )
-            self._db.executemany(
-                "update lone set doubt = ? where seq = ? and doubt is null",
-                [(f"match rule {rule + 1} fits several records", seq) for seq in doubtful],
-            )
+            self._db.execute("delete from doubtful")
 
     def match_partners(self) -> None:
-        claims = self._db.execute(
-            "select min(o.seq), s.seq, count(*) from lone o join lone s on s.key = o.partner and s.side <> o.side"
-            " where o.own = 1 and o.mate is null and s.mate is null group by s.seq"
-        ).fetchall()
-        pairs = [(own, source) for own, source, count in claims if count == 1]
         with self._write():
-            self._db.executemany(
-                "update lone set mate = ? where seq = ?",
-                [pair for own, source in pairs for pair in ((source, own), (own, source))],
+            self._db.execute("delete from found")
+            self._db.execute("insert into found " + _CLAIMS.format(count="= 1"))
+            self._db.execute("insert into doubtful select b from (" + _CLAIMS.format(count="> 1") + ")")
+            self._db.execute(_MATE)
+            self._db.execute(
+                "update lone set doubt = ? where seq in (select seq from doubtful)",
+                ("several records we made carry its key",),
             )
-            self._db.executemany(
-                "update lone set doubt = ? where seq = ?",
-                [("several records we made carry its key", source) for _, source, count in claims if count > 1],
-            )
+            self._db.execute("delete from doubtful")
 
     def pairs(self, after: int, limit: int) -> list[tuple[Found, Found]]:
         rows = self._db.execute(
@@ -226,7 +235,7 @@ class FileSpool:
 
     def clear(self) -> None:
         with self._write():
-            for table in ("linked", "lone", "print", "listed"):
+            for table in ("linked", "lone", "print", "found", "doubtful", "listed"):
                 self._db.execute(f"delete from {table}")
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from connector.engine.work import open_text
 from connector.errors import DeniedError, Halted, NotFoundError, TransientError, UncertainError
 from connector.merge.guards import Limit, Limits
 from connector.model.records import Op
@@ -332,6 +333,6 @@ def test_errors_that_are_no_answer_of_a_system_end_the_run_as_failed(world: Worl
     with pytest.raises(RuntimeError):
         world.sync()
     row = world.look("runs", "accounts")[0]
-    assert (row.status, row.detail) == ("failed", "RuntimeError")
+    assert (row.status, open_text(world.vault, row.detail)) == ("failed", "RuntimeError")
     world.erp.faults.clear()
     assert world.sync().status == "done"

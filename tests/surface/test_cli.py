@@ -87,6 +87,17 @@ def test_init_writes_a_configuration_that_loads_and_a_key_for_its_owner_only(fol
     assert run(["status"]) == 0
 
 
+def test_ctrl_c_ends_a_command_with_one_sentence(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("connector.app.status.status", interrupted)
+    assert run(["status"]) == 130
+    assert capsys.readouterr().err == "Stopped. What was begun is settled by the next run.\n"
+
+
 def test_init_overwrites_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert init(folder) == 1

@@ -454,7 +454,7 @@ def test_a_version_that_was_announced_is_waited_for(world: World) -> None:
     with world.store.begin() as tx:
         tx.put_hints([HintRow(kind, Side.LEFT, left, version, "webhook", world.clock.now())])
     world.crm.stale[left] = old
-    world.crm.changes = lambda name, cursor: replace(changes, records=[])  # type: ignore[method-assign]
+    world.crm.changes = lambda name, cursor: replace(changes, records=[])  # type: ignore[method-assign,assignment]
     world.sync()
     assert world.erp.get("customers", right)["tel"] == "1"
     assert [hint.version for hint in world.hints()] == [version]
