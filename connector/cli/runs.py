@@ -249,7 +249,8 @@ def _show_certificate(found: Certificate) -> None:
     if different:
         table(["field", "same", "different"], different)
     for entity, names in found.left_behind.items():
-        say(f"{entity}: {found.target} does not take {', '.join(names)}")
+        what = ", ".join(names) if entity in found.records else "anything of it"
+        say(f"{entity}: {found.target} does not take {what}")
     if found.complete:
         say(f"Complete: everything of {found.source} is in {found.target}, to the cent.")
     else:

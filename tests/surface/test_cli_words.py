@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from acceptance import ACCOUNTS, CONTACTS, company, customer, fill, installed
+from acceptance import ACCOUNTS, CONTACTS, DOCUMENTS, company, customer, fill, installed
 
 from connector.app.demo import World
 from connector.cli.common import _once
@@ -97,6 +97,13 @@ def test_money_that_does_not_add_up_is_told_by_the_name_of_the_system() -> None:
     reports[1].sums[Side.RIGHT][("amount", "EUR")] = Decimal(4)
     reports[2].sums[Side.RIGHT][("open", "EUR")] = Decimal(5)
     assert balance_problems(reports) == ["books: invoices less payments make 6 EUR, balances say 5"]
+
+
+def test_a_migration_says_what_the_target_does_not_take_at_all(tmp_path: Path) -> None:
+    with installed(tmp_path, ACCOUNTS + DOCUMENTS) as world:
+        lines = world.run("migrate", "--from", "crm", "--to", "erp").out.splitlines()
+        assert "invoice: erp does not take anything of it" in lines
+        assert "account: erp does not take number" in lines
 
 
 # ------------------------------------------------------------------------------------------------ promises
