@@ -125,7 +125,7 @@ def _creates(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, a
     system = work.spec.systems[side]
     capabilities = system.capabilities
     alive = [row for row in rows if at - (row.first_sent or at) < capabilities.idempotency - RESERVE]
-    if capabilities.external_key == "unique":
+    if capabilities.external_key == "unique" and system.mapping.external_key is not None:
         yield from _send_again(work, side, rows, found, at)
         return
     if alive:

@@ -21,6 +21,7 @@ from connector.model.values import SIDES, Money, Side, Sides, Value
 
 Sink = Callable[[PlanLine], None]
 BATCH = 400
+FIRST_ROWS = (11, 12, 13)
 
 _ACTION = {Verb.CONFLICT: "conflict", Verb.HOLD: "hold", Verb.DEFER: "wait", Verb.ADOPT: "adopt"}
 
@@ -32,6 +33,7 @@ class _Count:
     deletes: Counter[Side] = field(default_factory=Counter)
     ended: Counter[Side] = field(default_factory=Counter)
     missing: Counter[Side] = field(default_factory=Counter)
+    first: Counter[Side] = field(default_factory=Counter)
 
 
 def survey(work: Work, sink: Sink | None = None, *, dry: bool = True) -> Effects[Summary]:
@@ -43,6 +45,7 @@ def survey(work: Work, sink: Sink | None = None, *, dry: bool = True) -> Effects
         plans = yield from assess(work, items)
         for plan in plans:
             _tally_ending(count, plan)
+            count.first.update(plan.targets() if _is_first(work, plan) else ())
             for line in lines_of(work, plan):
                 summary.count(line.action)
                 _tally(count, line)
@@ -55,6 +58,7 @@ def survey(work: Work, sink: Sink | None = None, *, dry: bool = True) -> Effects
     summary.creates = Sides(count.creates[Side.LEFT], count.creates[Side.RIGHT])
     summary.updates = Sides(count.updates[Side.LEFT], count.updates[Side.RIGHT])
     summary.deletes = Sides(count.deletes[Side.LEFT], count.deletes[Side.RIGHT])
+    summary.first = Sides(count.first[Side.LEFT], count.first[Side.RIGHT])
     summary.ended = Sides(count.ended[Side.LEFT], count.ended[Side.RIGHT])
     summary.missing = Sides(count.missing[Side.LEFT], count.missing[Side.RIGHT])
     summary.writes = sum(sum(c.values()) for c in (count.creates, count.updates, count.deletes))
@@ -65,6 +69,17 @@ def survey(work: Work, sink: Sink | None = None, *, dry: bool = True) -> Effects
 def _calls(work: Work, count: _Count, side: Side) -> int:
     size = work.spec.systems[side].capabilities.batch_write
     return sum(ceil(counter[side] / size) for counter in (count.creates, count.updates, count.deletes))
+
+
+def _is_first(work: Work, plan: ItemPlan) -> bool:
+    """Whether an update only brings values where the sides never agreed yet: the rest of a create, or a first link.
+
+    After a change of the mapping (another layout) such updates are a mass change like any other.
+    """
+    link = plan.item.link
+    if plan.create is not None or link is None or link.layout != work.layout:
+        return False
+    return all(unit.decision.row in FIRST_ROWS for unit in plan.units if unit.values)
 
 
 def _tally_ending(count: _Count, plan: ItemPlan) -> None:

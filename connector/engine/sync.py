@@ -129,6 +129,7 @@ def _begin(spec: SyncSpec, vault: Vault, spool: Spool, *, dry: bool) -> Effects[
     spool.clear()
     if dry:
         work.layouts = yield from look(lambda tx: tx.layouts(spec.kind))
+        work.layout = next((n for n, layout in work.layouts.items() if layout == work.shape.layout), 0)
     else:
         work.layout = yield from commit(lambda tx: tx.layout(spec.kind, work.shape.layout))
         work.layouts = yield from look(lambda tx: tx.layouts(spec.kind))
@@ -183,7 +184,7 @@ def _stops(work: Work, summary: Summary, allowed: Collection[str], *, late: bool
     totals = Totals(
         summary.linked,
         summary.creates,
-        summary.updates,
+        Sides(summary.updates.left - summary.first.left, summary.updates.right - summary.first.right),
         summary.ended,
         summary.missing,
         today,

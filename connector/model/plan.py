@@ -34,7 +34,8 @@ class Summary:
     """A plan in numbers. amounts: per currency, the sum of totals that creates would bring to each side.
 
     ended: records whose partner was deleted, for `deletes` to deal with. missing: linked records a full read did not
-    find, and that may be deleted. Both count records a decision is due on, on their own side.
+    find, and that may be deleted. Both count records a decision is due on, on their own side. first: updates that only
+    bring values where both sides never agreed before.
     """
 
     sync: str
@@ -43,6 +44,7 @@ class Summary:
     creates: Sides[int] = field(default_factory=lambda: Sides(0, 0))
     updates: Sides[int] = field(default_factory=lambda: Sides(0, 0))
     deletes: Sides[int] = field(default_factory=lambda: Sides(0, 0))
+    first: Sides[int] = field(default_factory=lambda: Sides(0, 0))
     ended: Sides[int] = field(default_factory=lambda: Sides(0, 0))
     missing: Sides[int] = field(default_factory=lambda: Sides(0, 0))
     calls: Sides[int] = field(default_factory=lambda: Sides(0, 0))

@@ -223,4 +223,6 @@ def _errors() -> Iterator[None]:
 def _cannot_open(where: str, error: Exception) -> NoReturn:
     cause = error.__cause__ if isinstance(error, StoreError) else error
     reason = first_line(cause.orig if isinstance(cause, DBAPIError) else error)
-    raise ConfigError(f"state.url: {where} cannot be opened: {reason}") from error
+    raise ConfigError(
+        f"state.url: {where} cannot be opened: {reason}. Is it there, and may this user read and write it?"
+    ) from error
