@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -49,6 +50,14 @@ def _environment() -> Iterator[None]:
     if dict(os.environ) != before:
         os.environ.clear()
         os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
+def _logs() -> Iterator[None]:
+    """A command run in this process sets up its logs; the next test starts with none of that."""
+    structlog.reset_defaults()
+    yield
+    structlog.reset_defaults()
 
 
 # A test that speaks to another machine fails, even where the code under test swallows the error.

@@ -209,9 +209,9 @@ class Rows:
                 self.work.epoch,
             )
         )
-        self.journal(
-            event or op.value, rule or "create", link=link.id, side=side, key=key, fields=",".join(units), body=before
-        )
+        # A create carries every field there is: naming them in each row of the journal would double its size.
+        named = "" if op is Op.CREATE else ",".join(units)
+        self.journal(event or op.value, rule or "create", link=link.id, side=side, key=key, fields=named, body=before)
         condition = version if conditional and op is not Op.CREATE else None
         self.draft.pending.append(
             Pending(thread, side, op, Write(op, key, body, condition, token, external), settlement, sent, units)
