@@ -12,7 +12,7 @@ from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -26,11 +26,25 @@ from connector.errors import (
 )
 from connector.model.records import Finding, Hint, Key, Op, Outcome, Page, Record, Version, Write, WriteResult
 from connector.ports import Clock, Description, FieldSchema, ObjectSchema, WebhookRequest
-from connector.testing.tables import LOOKBACK, Fault, Fields, MemoryObject, Row, Table, alive, answered, position_of
+from connector.testing.tables import (
+    LOOKBACK,
+    Fault,
+    Fields,
+    MemoryObject,
+    Row,
+    Table,
+    Touch,
+    alive,
+    answered,
+    position_of,
+)
 
 
 class MemorySystem:
-    """See `ports.Adapter`. Thread-safe. `calls`: (method, object) -> how often; `writes`: every write received."""
+    """See `ports.Adapter`. Thread-safe.
+
+    calls: (method, object) -> how often. writes: every write received. watchers: told of every change of a record.
+    """
 
     def __init__(
         self, name: str, clock: Clock, objects: Iterable[MemoryObject], principal: str | None = "connector"
@@ -43,6 +57,7 @@ class MemorySystem:
         self.faults: list[Fault] = []
         self.reject: Callable[[str, Write], ConnectorError | None] = lambda object_, write: None
         self.stale: dict[Key, Record] = {}
+        self.watchers: list[Callable[[Touch], None]] = []
         self._tables = {spec.name: Table(spec) for spec in objects}
         self._lock = threading.RLock()
 
@@ -109,6 +124,7 @@ class MemorySystem:
             row = self._live(table, key)
             row.deleted = True
             self._touch(table, row, by)
+            self._tell("remove", table, row, row.fields, None)
 
     def restore(self, object_: str, key: Key, *, by: str = "user") -> None:
         """A person brings a deleted record back."""
@@ -117,6 +133,7 @@ class MemorySystem:
             row = table.rows[key]
             row.deleted = False
             self._touch(table, row, by)
+            self._tell("restore", table, row, None, row.fields)
 
     def merge(self, object_: str, loser: Key, survivor: Key, *, by: str = "user") -> None:
         """A person merges one record into another; the loser's key stays known as merged."""
@@ -126,6 +143,7 @@ class MemorySystem:
             self._live(table, survivor)
             row.merged_into = survivor
             self._touch(table, row, by)
+            self._tell("merge", table, row, row.fields, None)
 
     def get(self, object_: str, key: Key) -> Fields:
         """A copy of a live record's fields. Raises NotFoundError."""
@@ -261,36 +279,47 @@ class MemorySystem:
                 if same is not None:
                     return same
                 fields[name] = value
-            return self._create(table, fields, by, None)
+            return self._create(table, fields, by, None, write.token)
         row = self._live(table, str(write.key))
         if table.spec.capabilities.conditional_write and write.version not in (None, self._version(table, row)):
             raise StaleError(f"{self.name}: {row.key} changed meanwhile")
         if write.op is Op.UPDATE:
-            self._change(table, row, msgspec.json.decode(write.body), by)
+            self._change(table, row, msgspec.json.decode(write.body), by, token=write.token)
         elif not table.spec.deletable:
             raise RejectedError(f"{self.name}: `{table.spec.name}` cannot be deleted")
         else:
             row.deleted = True
             self._touch(table, row, by)
+            self._tell("remove", table, row, row.fields, None, write.token)
         return row
 
-    def _create(self, table: Table, fields: Fields, by: str, key: Key | None) -> Row:
+    def _create(self, table: Table, fields: Fields, by: str, key: Key | None, token: str | None = None) -> Row:
         table.number += 1
         key = key or f"{table.spec.prefix or self.name}{table.number:05d}"
         if key in table.rows:
             raise RejectedError(f"{self.name}: {key} exists")
         row = Row(key, dict.fromkeys(sorted(table.spec.fields)), 0, 0, 0.0, by, by)
         table.rows[key] = row
-        self._change(table, row, fields, by)
+        self._change(table, row, fields, by, "create", token)
         return row
 
-    def _change(self, table: Table, row: Row, fields: Mapping[str, Any], by: str) -> None:
+    def _change(
+        self,
+        table: Table,
+        row: Row,
+        fields: Mapping[str, Any],
+        by: str,
+        kind: Literal["create", "edit"] = "edit",
+        token: str | None = None,
+    ) -> None:
+        before = None if kind == "create" else row.fields
         kept = table.spec.keeps(deepcopy(dict(fields)))
         for name, line_id in table.spec.lines.items():
             if kept.get(name) is not None:
                 kept[name] = [self._line(table, line, line_id, row.fields.get(name) or []) for line in kept[name]]
         row.fields = {**row.fields, **kept}
         self._touch(table, row, by)
+        self._tell(kind, table, row, before, row.fields, token)
 
     def _line(self, table: Table, line: Fields, line_id: str, old: list[Fields]) -> Fields:
         """A line as it is kept: known ids keep what the body does not name; a new line gets an id."""
@@ -309,6 +338,22 @@ class MemorySystem:
         row.position = table.position
         row.modified = self.clock.now()
         row.modified_by = by
+
+    def _tell(
+        self,
+        kind: Literal["create", "edit", "remove", "restore", "merge"],
+        table: Table,
+        row: Row,
+        before: Fields | None,
+        after: Fields | None,
+        token: str | None = None,
+    ) -> None:
+        """Tell the watchers. Fields of a row are never changed in place, so they need no copy."""
+        if self.watchers:
+            made = (self.name, table.spec.name, row.key, kind, row.modified_by, row.modified)
+            touch = Touch(*made, before, after, row.merged_into, token)
+            for watcher in self.watchers:
+                watcher(touch)
 
     def _table(self, name: str) -> Table:
         if name not in self._tables:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from connector.errors import (
     TransientError,
@@ -70,6 +70,26 @@ class Table:
     number: int = 0
     line_number: int = 0
     answers: dict[str, tuple[float, Outcome]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """One change of a record, told to who watches the system, in the order it happened.
+
+    by: who made it (`user`, the connection's principal, or another name a fault uses). before, after: the fields
+    shown, None where the record did not exist or is gone. into: the survivor of a merge. token: of the write, if any.
+    """
+
+    system: str
+    object: str
+    key: Key
+    kind: Literal["create", "edit", "remove", "restore", "merge"]
+    by: str
+    at: float
+    before: Fields | None
+    after: Fields | None
+    into: Key | None = None
+    token: str | None = None
 
 
 def alive(row: Row) -> bool:
