@@ -14,7 +14,7 @@ from connector.errors import ConfigError, ConnectorError
 from connector.mapping.located import listed, nearest
 from connector.model.entities import ENTITIES
 from connector.model.records import Key
-from connector.model.rows import ConflictRow, DeadRow, HintRow, JournalRow, LinkRow, LinkState
+from connector.model.rows import WHY_FROZEN, ConflictRow, DeadRow, HintRow, JournalRow, LinkRow, LinkState
 from connector.model.values import Side, Sides
 
 
@@ -188,7 +188,7 @@ def _why(
     if link.state.value == "closed":
         story.why.append("the link was ended; the sync leaves both records alone")
     for row in conflicts:
-        what = "both sides changed it" if row.reason == "conflict" else reason_of(app, row)
+        what = WHY_FROZEN.get(row.reason) or reason_of(app, row)
         unit = "the record" if row.unit == "*" else row.unit
         story.why.append(f"{unit} waits for a decision ({what}): connector conflicts resolve {row.link}:{row.unit}")
     story.why += [_hint_sentence(sync, hint) for hint in hints]

@@ -16,11 +16,10 @@ from connector.errors import ConfigError, ConnectorError, RejectedError
 from connector.mapping.located import listed
 from connector.merge.rules import Unit
 from connector.model.records import Key
-from connector.model.rows import ConflictRow, DeadRow, HintRow, LinkRow
+from connector.model.rows import FROZEN, ConflictRow, DeadRow, HintRow, LinkRow
 from connector.model.values import Side, Sides
 
 RECORD = "*"
-CONFLICT = "conflict"
 
 
 @dataclass(slots=True)
@@ -161,7 +160,7 @@ def _resolve(app: App, sync: SyncConfig, ids: Sequence[str], side: Side) -> list
     rows, links = _open(app, sync)
     rows = [row for row in rows if conflict_id(row) in ids]
     for row in rows:
-        if row.unit != RECORD and row.reason != CONFLICT:
+        if row.unit != RECORD and row.reason not in FROZEN:
             raise RejectedError(
                 f"{conflict_id(row)} is not a conflict but {reason_of(app, row)}. Correct the value in its system "
                 "or the mapping; the next sync takes it up."

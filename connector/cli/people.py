@@ -22,6 +22,7 @@ from connector.cli.common import (
 )
 from connector.cli.output import age, complain, counted, emit, moment, named, plain, say, table
 from connector.errors import ConfigError
+from connector.model.rows import WHY_FROZEN
 
 if TYPE_CHECKING:
     from connector.app.explain import Story
@@ -157,7 +158,7 @@ def _show_conflicts(found: list[Conflict]) -> None:
     for entry in found:
         shown = [f"{entry.systems[side]}: {_words(values)}" for side, values in entry.values.items()]
         keys = " = ".join(str(key) for key in entry.keys if key)
-        reason = entry.reason if entry.reason != "conflict" else "both sides changed it"
+        reason = WHY_FROZEN.get(entry.reason, entry.reason)
         rows.append([entry.id, entry.sync, entry.label, keys, "\n".join(shown), reason, moment(entry.since)])
     table(["id", "sync", "record", "keys", "values now", "why", "since"], rows)
     for note in sorted({entry.note for entry in found if entry.note}):

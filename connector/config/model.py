@@ -63,7 +63,8 @@ class FieldConfig:
 class SyncConfig:
     """One sync. entity: with the custom fields of both mappings. direction: `both`, or the system records come from.
 
-    every: seconds; cron: set instead of it. place: where it stands in the file.
+    every: seconds; cron: set instead of it. place: where it stands in the file. on_remap: as `initial`, for fields that
+    a changed mapping reads in another way; None: as `initial` says.
     """
 
     name: str
@@ -82,6 +83,7 @@ class SyncConfig:
     settle: float = 900.0
     margin: float = 60.0
     place: str = ""
+    on_remap: str | None = None
 
     @property
     def pair(self) -> tuple[str, str]:

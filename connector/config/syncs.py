@@ -83,6 +83,7 @@ class _SyncReader:
         policies = (*between, MANUAL, NEWEST) if between else ()
         conflicts = self._policy(reader, "conflicts", policies) or MANUAL
         initial = self._policy(reader, "initial", policies) or conflicts
+        on_remap = self._policy(reader, "on_remap", policies)
         deletes, most = self._deletes()
         limits = self._guards(most)
         settle = duration(reader, "settle", 900.0) or 0.0
@@ -97,7 +98,7 @@ class _SyncReader:
         place = f"{self.document.file}:{self.node.place.line}:{self.node.place.column}"
         return SyncConfig(
             *(self.name, entity, between, mappings, direction, every, cron, match, conflicts, initial),
-            *(fields, deletes, limits, settle, margin, place),
+            *(fields, deletes, limits, settle, margin, place, on_remap),
         )
 
     def _between(self) -> Sides[str] | None:

@@ -6,15 +6,16 @@ Nothing is written here. The same assessment serves `plan` (which shows it) and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from connector.engine.effects import Effects, look
 from connector.engine.item import Item, ItemPlan, Partners, UnlinkedError
 from connector.engine.units import Units, empty
 from connector.engine.work import Work
-from connector.merge.base import Base, unpack
+from connector.merge.base import LINE, Base
 from connector.merge.fields import Verb
 from connector.merge.records import Status, Step, decide_record
-from connector.merge.rules import Flow
+from connector.merge.rules import Flow, Unit
 from connector.model.records import Key
 from connector.model.rows import ConflictRow, LinkState
 from connector.model.values import SIDES, Side, Sides
@@ -81,8 +82,7 @@ class Assessor(Units):
         if item.single is not None:
             return self._plan_single(item.single)
         assert link is not None
-        blob_units = self.work.layouts.get(link.layout, ())
-        base = unpack(link.base, blob_units)
+        base = self.work.base_of(link)
         status = Sides(self._status(base, Side.LEFT), self._status(base, Side.RIGHT))
         step = decide_record(status)
         if step.target is not None and self._differs(base, step.target):
@@ -212,10 +212,21 @@ class Assessor(Units):
 
     # -------------------------------------------------------------------------------------------- unit level
 
+    def _rules(self, base: Base) -> Sequence[Unit]:
+        """The units; those that are read in another way than at the last agreement under the policy for that."""
+        if not base.remapped or self.spec.on_remap is None:
+            return self.spec.units
+        changed, policy = base.remapped, self.spec.on_remap
+        lines = any(name.startswith(LINE) for name in changed)
+        return [
+            replace(unit, initial=policy) if unit.name in changed or (unit.is_lines and lines) else unit
+            for unit in self.spec.units
+        ]
+
     def _merge(self, base: Base, status: Sides[Status] | None) -> ItemPlan:
         plan = ItemPlan(self.item, Step.MERGE, status, base)
         newer = self._newer()
-        for unit in self.spec.units:
+        for unit in self._rules(base):
             unit_plan = self._lines(unit, base, newer) if unit.is_lines else self._unit(unit, base, newer)
             if unit_plan is not None and unit_plan.decision.verb is not Verb.KEEP:
                 plan.units.append(unit_plan)

@@ -161,7 +161,8 @@ class Rows:
         record = item.records[source]
         version = record.version if record is not None else None
         whole = self._whole(item, source, link)
-        return Settlement(item.keys[source], version, whole, prints, [], None, [], sealed)
+        key = item.keys[source]
+        return Settlement(key, version, whole, prints, [], None, [], sealed, layout=self.work.layout)
 
     def pend(
         self,

@@ -13,6 +13,7 @@ from connector.engine.shape import is_blank
 from connector.errors import NoImageError, RejectedError
 from connector.merge.base import Base, pack
 from connector.merge.fields import Verb
+from connector.merge.oscillation import forget_writes
 from connector.model.canonical import CANON_REV, dump
 from connector.model.records import Key, Op
 from connector.model.rows import (
@@ -126,7 +127,7 @@ class Drafter(Rows):
         )
         if item.fresh:
             self.draft.inserts.append(thread.link)
-        elif written or plan.units or prints != link.prints or seen != link.seen:
+        elif written or plan.units or prints != link.prints or seen != link.seen or link.layout != self.work.layout:
             self.draft.updates.append(thread.link)
         return thread
 
@@ -139,7 +140,7 @@ class Drafter(Rows):
             self._adopt(thread, plan)
         elif verb is Verb.CONFLICT:
             thread.result = "held"
-            self.conflict(link.id, name, "conflict", self._prints(thread, name))
+            self.conflict(link.id, name, plan.freezes, self._prints(thread, name))
             self.work.tally.extra["conflicts"] += 1
         elif verb is Verb.HOLD:
             thread.result = "held"
@@ -150,6 +151,8 @@ class Drafter(Rows):
             self.work.tally.extra["deferred"] += 1
         if plan.decision.loser is not None:
             self._lose(thread, plan)
+        if plan.decision.closes:
+            forget_writes(thread.base, [name])
         if old is not None and plan.decision.closes and verb.target is None and verb is not Verb.MERGE:
             self.draft.closed.append((link.id, name))
 
@@ -237,6 +240,8 @@ class Drafter(Rows):
     def _update_settlement(self, thread: Thread, units: Sequence[UnitPlan], side: Side, *, alone: bool) -> Settlement:
         settlement = self._settlement(thread, side.other, tuple(unit.unit.name for unit in units))
         settlement.closes = [u.unit.name for u in units if u.decision.closes]
+        sent = {name: value for unit in units for name, value in unit.values[side].items()}
+        settlement.written = self.work.shape.written(sent, side, thread.link.id)
         settlement.shared = [u.unit.name for u in units if side.other in u.values]
         if not alone:
             # The other side's write may fail: the records as wholes, and lists of lines, agree only after both.

@@ -12,7 +12,7 @@ from connector.merge.lines import LinesPlan
 from connector.merge.records import Status, Step
 from connector.merge.rules import Unit
 from connector.model.records import Key, Record
-from connector.model.rows import ConflictRow, LinkRow
+from connector.model.rows import CHANGED_TWICE, ConflictRow, LinkRow
 from connector.model.values import SIDES, Side, Sides, Value
 
 Partners = Mapping[tuple[str, Side, Key], Key | None]
@@ -55,7 +55,10 @@ class Item:
 
 @dataclass(slots=True)
 class UnitPlan:
-    """What happens to one unit. values: what each written side gets, in that side's terms. waits: see HintRow."""
+    """What happens to one unit. values: what each written side gets, in that side's terms. waits: see HintRow.
+
+    freezes: the reason of the row that a conflict makes.
+    """
 
     unit: Unit
     decision: Decision
@@ -63,6 +66,7 @@ class UnitPlan:
     lines: LinesPlan | None = None
     waits: str | None = None
     reason: str = ""
+    freezes: str = CHANGED_TWICE
 
 
 @dataclass(slots=True)

@@ -160,7 +160,7 @@ def _take_linked(
     gone = record.deleted or record.merged_into is not None
     if work.later(side, link.seen[side], record.version):
         return  # a stale read: what is newer was already seen
-    if not gone and not forced and link.state is LinkState.LINKED:
+    if not gone and not forced and link.state is LinkState.LINKED and link.layout == work.layout:
         encodings = work.shape.encodings(work.decode(side, record).values)
         if work.shape.whole(encodings, side, link.id) == link.prints[side]:
             work.tally.read += 1

@@ -22,10 +22,9 @@ import msgspec
 
 from connector.engine.effects import Call, Effects, call, commit, look, now
 from connector.engine.likeness import assign, own_unlinked, shows
-from connector.engine.settle import Settlement, settle, thaw
+from connector.engine.settle import Settlement, forget, settle, thaw
 from connector.engine.work import Work, released_by
 from connector.errors import ConnectorError, DeniedError, StaleError, TransientError, UncertainError
-from connector.merge.base import unpack
 from connector.model.records import Key, Op, Outcome, Record, Write, WriteResult
 from connector.model.rows import DeadRow, HintRow, IntentRow, IntentState, JournalRow, LinkRow, LinkState
 from connector.model.values import SIDES, Side, Values
@@ -321,7 +320,9 @@ def _settle(work: Work, row: IntentRow, record: Record, found: _Found, at: float
     if settlement.retire:
         _close(work, row, found)
         return
-    base = unpack(link.base, work.layouts.get(link.layout, ()))
+    base = work.base_of(link)
+    if names := work.outdated(settlement.layout):
+        forget(settlement, names)
     own = work.is_last_ours(row.side, record)
     sent = None if own else _sent(work, row)
     new, _, _ = settle(work, link, base, settlement, row.side, record, own=own, sent=sent)

@@ -14,8 +14,9 @@ from connector.engine.item import Item
 from connector.engine.shape import ABSENT, is_blank
 from connector.engine.work import Work
 from connector.mapping.translate import Decoded
-from connector.merge.base import Base, LineBase, Pair, pack
+from connector.merge.base import LINE, Base, LineBase, Pair, pack
 from connector.merge.lines import LineWrite
+from connector.merge.oscillation import note_writes
 from connector.model.canonical import CANON_REV, dump
 from connector.model.records import Key, Record, Version
 from connector.model.rows import LinkRow, LinkState
@@ -38,6 +39,7 @@ class Settlement(msgspec.Struct, array_like=True):
     whole: print of the source record as planned, with its version: what the link's source side becomes. shared: units
     the other side gets a write of, too (merged values, lines); until that one is settled both are not in agreement.
     blank: units sent empty on create that may be filled from the other side: a default the target sets flows back.
+    layout: how the units were read. written: prints of what an update writes.
     """
 
     source_key: str | None
@@ -51,6 +53,8 @@ class Settlement(msgspec.Struct, array_like=True):
     retire: bool = False
     shared: list[str] = []
     blank: list[str] = []
+    layout: int = 0
+    written: Prints = {}
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -63,6 +67,16 @@ def freeze(settlement: Settlement) -> bytes:
 
 def thaw(data: bytes) -> Settlement:
     return _DECODER.decode(data)
+
+
+def forget(settlement: Settlement, names: frozenset[str]) -> None:
+    """Leave out units that are read in another way since the write: their prints would not compare."""
+    for name in names & settlement.units.keys():
+        del settlement.units[name]
+    settlement.whole = None
+    if any(name == "lines" or name.startswith(LINE) for name in names):
+        settlement.units.pop("lines", None)
+        settlement.lines = None
 
 
 def source_of(work: Work, item: Item, source: Side, link: int, units: Iterable[str]) -> tuple[Prints, dict[str, bytes]]:
@@ -115,6 +129,8 @@ def settle(
         elif unit != "lines" and unit in settled and unit in shown:
             base.prints[unit] = _pair(target, source_print, work.shape.print(unit, settled[unit], target, link.id))
             _seal(work, base, unit, settlement, values, target)
+    if settlement.written:
+        note_writes(base, target, settlement.written, work.started)
     if settlement.lines is not None and own:
         _settle_lines(work, link.id, base, settlement, target, decoded.values.get("lines"))
         if "lines" in shown and "lines" in settlement.units and "lines" not in settlement.shared:

@@ -7,9 +7,10 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from connector.engine.spec import SyncSpec
+from connector.mapping.translate import Mapping as SystemMapping
 from connector.merge.base import LINE
 from connector.merge.rules import Unit
-from connector.model.canonical import NULL, encode
+from connector.model.canonical import CANON_REV, NULL, encode
 from connector.model.values import SIDES, Line, Ref, Side, Value, Values
 from connector.ports import Vault
 
@@ -23,6 +24,25 @@ Encodings = Mapping[str, bytes]
 def person(name: str, side: Side) -> bytes:
     """16 bytes that make prints of one field and side incomparable with those of another."""
     return blake2b(f"{name}|{side}".encode(), digest_size=16).digest()
+
+
+def _revision(spec: SyncSpec, unit: Unit) -> str:
+    """Changes when one of the sides reads the unit differently, or the canonical form does."""
+    texts = [f"{name}={m.definitions.get(name)}" for name in unit.fields for m in _mappings(spec)]
+    return _short(texts)
+
+
+def _line_revision(spec: SyncSpec, name: str) -> str:
+    return _short([str(m.line_definitions.get(name)) for m in _mappings(spec)])
+
+
+def _mappings(spec: SyncSpec) -> list[SystemMapping]:
+    return [spec.systems[side].mapping for side in SIDES]
+
+
+def _short(texts: Iterable[str]) -> str:
+    text = "\x1f".join([str(CANON_REV), *texts])
+    return blake2b(text.encode(), digest_size=5).hexdigest()
 
 
 def is_blank(encoding: bytes) -> bool:
@@ -55,7 +75,10 @@ class Shape:
             if lines is not None and "lines" in self.by_name
             else ()
         )
-        self.layout: tuple[str, ...] = (*self.units, *(LINE + name for name in self.line_fields))
+        self.layout: tuple[str, ...] = (
+            *(f"{unit.name}@{_revision(spec, unit)}" for unit in spec.units),
+            *(f"{LINE}{name}@{_line_revision(spec, name)}" for name in self.line_fields),
+        )
         self._line_persons = {
             side: tuple((name, person("lines." + name, side)) for name in self.line_fields) for side in SIDES
         }
@@ -99,6 +122,10 @@ class Shape:
         """One print of the whole record as that side shows it."""
         get = encodings.get
         return self._print(b"\x1e".join([get(name, ABSENT) for name in self.units]), link, person("record", side))
+
+    def written(self, values: Values, side: Side, link: int) -> dict[str, bytes]:
+        """Unit -> print of these values, as they are written to a side."""
+        return {name: self.print(name, encoding, side, link) for name, encoding in self.encodings(values).items()}
 
     def print(self, unit: str, encoding: bytes, side: Side, link: int) -> bytes:
         return self._print(encoding, link, self._persons[side][unit])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from connector.mapping.translate import Mapping
 from connector.merge.guards import Limits
-from connector.merge.rules import Flow, Unit
+from connector.merge.rules import Flow, Policy, Unit
 from connector.model.entities import Entity
 from connector.model.values import Side, Sides
 from connector.ports import Capabilities
@@ -35,7 +35,8 @@ class SyncSpec:
     units: what merges, in layout order. creates: the sides on which records may be created. match: first-link rules,
     each a tuple of fields. deletes: ignore, archive, propagate or ask. settle: seconds after which an unknown outcome
     may be looked up; overlap: seconds a feed without exact cursor is read back. children: kinds whose records refer to
-    this one. margin: seconds within which `newest` is not decided.
+    this one. margin: seconds within which `newest` is not decided. on_remap: policy for units that are read in another
+    way than when both sides last agreed, or are new in the mapping, and do not agree; None: each unit's `initial`.
     """
 
     name: str
@@ -50,6 +51,7 @@ class SyncSpec:
     margin: float = 60.0
     retention: float = 30 * 86400.0
     expected: int | None = None
+    on_remap: Policy | None = None
 
     @property
     def kind(self) -> str:

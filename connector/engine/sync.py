@@ -31,6 +31,8 @@ from connector.ports import Spool, Tx, Vault
 
 BATCH = 200
 ROUNDS = 6
+LAYOUT = "layout"
+"""Under this name the store keeps by which mapping everything was read last, beside the cursors of the feeds."""
 
 Wanted = Mapping[tuple[Key | None, Key | None], Collection[str]]
 
@@ -138,7 +140,9 @@ def _begin(spec: SyncSpec, vault: Vault, spool: Spool, *, dry: bool) -> Effects[
 
 
 def _read(work: Work, at: float, *, full: bool) -> Effects[None]:
-    yield from read_feeds(work, full=full)
+    read_by: str | None = yield from look(lambda tx: tx.cursor(work.spec.kind, Side.LEFT, LAYOUT))
+    # Where a mapping changed, records that did not are to be looked at as well.
+    yield from read_feeds(work, full=full or read_by != str(work.layout))
     yield from read_hints(work, at)
     yield from _complete(work)
 
@@ -267,6 +271,7 @@ def _last(tx: Tx, work: Work, row: RunRow, *, move: bool) -> None:
     if move:
         for side in SIDES:
             tx.set_cursor(work.spec.kind, side, work.chains[side].cursor)
+        tx.set_cursor(work.spec.kind, Side.LEFT, str(work.layout), LAYOUT)
     tx.put_run(row)
 
 

@@ -11,9 +11,10 @@ from connector.merge.base import Base
 from connector.merge.fields import Cell, Decision, Verb, decide
 from connector.merge.functions import FUNCTIONS
 from connector.merge.lines import LineTools, merge_lines
+from connector.merge.oscillation import oscillates
 from connector.merge.rules import Unit
 from connector.model.canonical import load
-from connector.model.rows import ConflictRow
+from connector.model.rows import FROZEN, OSCILLATION, ConflictRow
 from connector.model.values import SIDES, Line, Ref, Side, Sides, Value
 
 
@@ -57,6 +58,19 @@ class Units:
             plan.values = self._merged(unit, base)
         elif decision.verb.target is not None:
             plan.values[decision.verb.target] = carried[decision.verb.target]
+        return self._unless_looping(plan, base, conflict)
+
+    def _unless_looping(self, plan: UnitPlan, base: Base, conflict: ConflictRow | None) -> UnitPlan:
+        """The plan, or a conflict where its writes would repeat a loop (row 18)."""
+        link = self.item.link
+        if link is not None and plan.values:
+            prints = {side: self.work.shape.written(values, side, link.id) for side, values in plan.values.items()}
+            values = {side: found[plan.unit.name] for side, found in prints.items() if plan.unit.name in found}
+            if oscillates(base, plan.unit.name, plan.decision, values, self.work.started):
+                decision = Decision(Verb.CONFLICT, 18)
+                return UnitPlan(plan.unit, decision, reason="the same value again and again", freezes=OSCILLATION)
+        if conflict is not None and conflict.reason == OSCILLATION:
+            plan.freezes = OSCILLATION
         return plan
 
     def _print(self, unit: Unit, side: Side) -> bytes:
@@ -95,7 +109,7 @@ class Units:
             agree=agree,
             empty_left=empty(values.left),
             empty_right=empty(values.right),
-            frozen=conflict is not None and conflict.reason == "conflict",
+            frozen=conflict is not None and conflict.reason in FROZEN,
             chosen=chosen,
             newer=newer,
             mergeable=self._mergeable(unit, base),
@@ -196,7 +210,7 @@ class Units:
         )
         conflict = self.item.conflicts.get(unit.name)
         now = Sides(self._print(unit, Side.LEFT), self._print(unit, Side.RIGHT))
-        frozen = conflict is not None and conflict.reason == "conflict"
+        frozen = conflict is not None and conflict.reason in FROZEN
         chosen = conflict.choice if conflict is not None and _still(conflict, now) else None
         if conflict is None and base.prints.get(unit.name) == (now.left, now.right):
             return None
@@ -212,7 +226,7 @@ class Units:
             writes = merged.writes[side]
             if writes is not None:
                 plan.values[side] = {"lines": tuple(write.line for write in writes)}
-        return plan
+        return self._unless_looping(plan, base, conflict)
 
     def same_lines(self, left: Value, right: Value) -> bool:
         """Whether both sides show the same lines, in whatever order: a matching partner for each."""

@@ -13,6 +13,7 @@ from connector.engine.effects import Effects, look
 from connector.engine.shape import Shape
 from connector.engine.spec import SyncSpec
 from connector.mapping.translate import Decoded
+from connector.merge.base import Base, outdated, unpack
 from connector.model.records import Key, Record
 from connector.model.rows import LinkRow, LinkState
 from connector.model.values import Side, Sides
@@ -100,6 +101,14 @@ class Work:
         """What kept writes from being done or known: one sentence each, a few at most, however many it concerns."""
         if sentence not in self.trouble and len(self.trouble) < TROUBLES:
             self.trouble.append(sentence)
+
+    def base_of(self, link: LinkRow) -> Base:
+        """The link's base, without what is read in another way since."""
+        return unpack(link.base, self.layouts.get(link.layout, ()), self.shape.layout)
+
+    def outdated(self, layout: int) -> frozenset[str]:
+        """Names of that layout's units that are read in another way now."""
+        return outdated(self.layouts.get(layout, ()), self.shape.layout)[0]
 
     def decode(self, side: Side, record: Record) -> Decoded:
         """Canonical values of a record that has fields."""

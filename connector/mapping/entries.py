@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -33,6 +34,14 @@ def read_expression(document: Document, node: Node | None) -> Expression | None:
     except ExpressionError as error:
         document.problem(node, str(error), "an expression over system fields", error.suggestion)
         return None
+
+
+def _definition(node: Node) -> str:
+    """One text for one way to read a value, however it was typed: what only matters for writing is left out."""
+    plain = node.plain if isinstance(node.value, dict) else {"field": node.plain}
+    assert isinstance(plain, dict)
+    kept = {name: value for name, value in plain.items() if name not in ("default", "direction")}
+    return json.dumps(kept, sort_keys=True, default=str)
 
 
 class EntryParser:
@@ -100,7 +109,7 @@ class EntryParser:
             return
         entry = self._read(fields, options, place)
         if entry is not None:
-            self.entries.append(entry)
+            self.entries.append(replace(entry, definition=_definition(node)))
             options.finish()
 
     def _read(self, fields: tuple[Field, ...], options: Reader, place: Place) -> Entry | None:
@@ -203,7 +212,7 @@ class EntryParser:
             options.finish(*(("field", "as", "direction") if entry is None else ()))
             added[name] = field
             if entry is not None:
-                self.entries.append(entry)
+                self.entries.append(replace(entry, definition=_definition(node)))
                 self.mapped[name] = place(name)
         return added
 

@@ -29,6 +29,7 @@ class Entry:
 
     Exactly one of source (a system field, with codec or lines), expr and constant says so. An expr has a codec too:
     its result is read like a system value. default: the system value written on create where there is no value.
+    definition: what the file says of how the value is read; when it changes, old and new readings do not compare.
     """
 
     fields: tuple[Field, ...]
@@ -41,6 +42,7 @@ class Entry:
     read: bool = True
     write: bool = True
     default: Any = ABSENT
+    definition: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:

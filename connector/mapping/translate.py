@@ -52,7 +52,8 @@ class Mapping:
     entity: with custom fields added. readable, writable: canonical fields it can decode and encode. system_fields:
     every field of the record it reads or writes; line_fields: the same for each field that holds lines. together: for
     a writable field, the others that `encode` must be given with it (both halves of a split name, the currency of an
-    amount or of lines). lossy: fields whose encode may drop detail, as declared.
+    amount or of lines). lossy: fields whose encode may drop detail, as declared. definitions, line_definitions: what
+    the file says of how each field is read.
     """
 
     def __init__(self, spec: MappingSpec) -> None:
@@ -65,6 +66,9 @@ class Mapping:
         self.readable: frozenset[str] = frozenset(n for e in entries if e.read for n in e.names)
         self.writable: frozenset[str] = frozenset(n for e in entries if e.write for n in e.names)
         self.lossy: frozenset[str] = frozenset(n for e in entries if getattr(e.codec, "lossy", False) for n in e.names)
+        self.definitions: Fields[str, str] = {n: e.definition for e in entries for n in e.names}
+        inner = [entry for e in entries if e.lines is not None for entry in e.lines.entries]
+        self.line_definitions: Fields[str, str] = {n: e.definition for e in inner for n in e.names}
         self._level = Level(entries)
         self._lines = [_compile_lines(e, e.lines, self._level) for e in entries if e.lines is not None]
         self._lines_by_name = {lines.name: lines for lines in self._lines}

@@ -20,9 +20,11 @@
 | 15 | any  |        | any   | frozen and resolved                | write the side not chosen  |
 | 16 | any  |        |       | no image under the mapping         | hold                       |
 | 17 | any  |        |       | reference to an unlinked record    | defer                      |
+| 18 | any  |        |       | the same value there again and again | conflict                 |
 
-Source: sync protocol, section 2.3. Rows 9 and 10 are mirrored for right to left. Row 0 is ours: a unit that may not
-travel at all (computed) is kept. Every row that overwrites a value a person may have typed names the loser.
+Source: sync protocol, section 2.3. Rows 9 and 10 are mirrored for right to left. Two rows are ours: 0, a unit that may
+not travel at all (computed) is kept; and 18, decided by `oscillation` over what `decide` says. Every row that
+overwrites a value a person may have typed names the loser.
 """
 
 from __future__ import annotations

@@ -82,12 +82,20 @@ class HintRow:
     first: float = 0.0
 
 
+CHANGED_TWICE = "conflict"
+OSCILLATION = "oscillation"
+FROZEN = (CHANGED_TWICE, OSCILLATION)
+"""Reasons for which a unit is not written until a person has chosen a side, or both sides agree."""
+WHY_FROZEN = {CHANGED_TWICE: "both sides changed it", OSCILLATION: "both sides rewrite it again and again"}
+
+
 @dataclass(slots=True)
 class ConflictRow:
     """One unit (field, group, `lines`, or `*` for the record) that waits for a person.
 
-    prints: fingerprints of both values when last seen. choice: None, or the side whose value a person chose, with the
-    fingerprints it was chosen over. body: sealed detail (base values when kept).
+    reason: one of FROZEN, or another word or sentence. prints: fingerprints of both values when last seen. choice:
+    None, or the side whose value a person chose, with the fingerprints it was chosen over. body: sealed detail (base
+    values when kept).
     """
 
     link: int
