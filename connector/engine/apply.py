@@ -9,13 +9,14 @@ T3  applied -> settle; not applied -> hint or dead letter; unknown -> stays SENT
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from connector.engine.draft import Draft, Pending, Thread
 from connector.engine.drafter import Drafter
 from connector.engine.effects import Call, Effects, call, commit, look, now
 from connector.engine.endings import close, end, merged_alone, store_aliases
 from connector.engine.item import Item, ItemPlan
+from connector.engine.results import Results, store_results
 from connector.engine.settle import settle, source_of
 from connector.engine.work import Work, released_by
 from connector.errors import (
@@ -38,18 +39,9 @@ NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
-class _Last:
+class _Last(Results):
     """The rows of a batch's last commit."""
 
-    updates: dict[int, LinkRow] = field(default_factory=dict)
-    done: list[str] = field(default_factory=list)
-    hints: list[HintRow] = field(default_factory=list)
-    dead: list[DeadRow] = field(default_factory=list)
-    journal: list[JournalRow] = field(default_factory=list)
-    closed: list[tuple[int, str]] = field(default_factory=list)
-    tombstones: list[tuple[Side, Key]] = field(default_factory=list)
-    revived: list[tuple[Side, Key]] = field(default_factory=list)
-    released: list[str] = field(default_factory=list)
     denied: DeniedError | None = None
 
 
@@ -77,7 +69,7 @@ def apply_batch(work: Work, plans: Sequence[ItemPlan]) -> Effects[list[Item]]:
         outcome = outcomes.get(pending.write.token) or Outcome(None, None, StaleError("changed before it was written"))
         _take_outcome(work, pending, outcome, last, at)
     if draft.pending:
-        yield from commit(lambda tx: _last_commit(tx, work, last))
+        yield from commit(lambda tx: store_results(tx, work, last))
     for thread in threads:
         if thread.item.rounds == 0:
             work.tally.add(thread.result)
@@ -295,7 +287,7 @@ def _applied(work: Work, pending: Pending, outcome: Outcome, last: _Last, at: fl
     last.done.append(pending.write.token)
     last.closed.extend((thread.link.id, unit) for unit in settlement.closes)
     if settlement.retire:
-        _ended(thread, side, pending.op, last)
+        thread.link = last.end(thread.link, side, pending.op)
         return
     record = outcome.record
     if record is None:
@@ -328,33 +320,7 @@ def _applied(work: Work, pending: Pending, outcome: Outcome, last: _Last, at: fl
 
 
 def _linked(link: LinkRow, side: Side, key: Key) -> LinkRow:
-    return LinkRow(
-        link.id,
-        link.kind,
-        LinkState.LINKED,
-        link.keys.with_(side, key),
-        link.gen,
-        link.seen,
-        link.prints,
-        link.layout,
-        link.canon,
-        link.base,
-    )
-
-
-def _ended(thread: Thread, target: Side, op: Op, last: _Last) -> None:
-    """The image was deleted or put out of use: the link is over."""
-    link = thread.link
-    prints = link.prints.with_(target.other, None)
-    ended = [target.other]
-    if op is Op.DELETE:
-        prints = prints.with_(target, None)
-        ended.append(target)
-    last.tombstones.extend((side, str(link.keys[side])) for side in ended)
-    thread.link = LinkRow(
-        link.id, link.kind, LinkState.CLOSED, link.keys, link.gen, link.seen, prints, link.layout, link.canon, link.base
-    )
-    last.updates[link.id] = thread.link
+    return replace(link, state=LinkState.LINKED, keys=link.keys.with_(side, key))
 
 
 def _flow_back(work: Work, thread: Thread) -> None:
@@ -372,25 +338,3 @@ def _again(thread: Thread) -> Item:
     item.wholes = {}
     item.rounds += 1
     return item
-
-
-def _last_commit(tx: Tx, work: Work, last: _Last) -> None:
-    kind = work.spec.kind
-    if last.updates:
-        tx.update_links(list(last.updates.values()))
-    if last.done:
-        tx.drop_intents(last.done)
-    if last.closed:
-        tx.drop_conflicts(last.closed)
-    for side in SIDES:
-        ended = [key for s, key in last.tombstones if s is side]
-        if ended:
-            tx.add_tombstones(kind, side, ended, work.started)
-    if last.hints:
-        tx.put_hints(last.hints)
-    if last.dead:
-        tx.put_dead(last.dead)
-    if last.journal:
-        tx.append_journal(last.journal)
-    if last.released:
-        tx.release_hints(last.released)

@@ -9,13 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from connector.engine.effects import Effects, look
-from connector.engine.item import Item, ItemPlan, Partners, UnlinkedError
+from connector.engine.item import Item, ItemPlan, Partners, UnitPlan, UnlinkedError
 from connector.engine.units import Units, empty
 from connector.engine.work import Work
 from connector.merge.base import LINE, Base
-from connector.merge.fields import Verb
+from connector.merge.documents import header_problem
+from connector.merge.fields import Decision, Verb
 from connector.merge.records import Status, Step, decide_record
 from connector.merge.rules import Flow, Unit
+from connector.model.entities import FieldType
 from connector.model.records import Key
 from connector.model.rows import ConflictRow, LinkState
 from connector.model.values import SIDES, Side, Sides
@@ -189,6 +191,10 @@ class Assessor(Units):
     def _plan_create(self, plan: ItemPlan, source: Side, target: Side) -> None:
         """Everything the target can hold and the source may send; a required reference that is not linked waits."""
         decoded = self.item.decoded[source]
+        wrong = self._wrong_sum()
+        if wrong is not None:
+            plan.reason, plan.refused = wrong, True
+            return
         writable = self.spec.systems[target].mapping.writable
         for unit in self.spec.units:
             if not unit.flow.allows(target):
@@ -212,6 +218,17 @@ class Assessor(Units):
 
     # -------------------------------------------------------------------------------------------- unit level
 
+    def _wrong_sum(self) -> str | None:
+        """Why no amount of this document may travel: on one of the sides it does not add up (I21)."""
+        for side, decoded in self.item.decoded.items():
+            problem = header_problem(decoded.values)
+            if problem is not None:
+                return f"in {self.spec.names[side]} {problem}"
+        return None
+
+    def _is_money(self, unit: Unit) -> bool:
+        return any(self.spec.entity.fields[name].type is FieldType.MONEY for name in unit.fields)
+
     def _rules(self, base: Base) -> Sequence[Unit]:
         """The units; those that are read in another way than at the last agreement under the policy for that."""
         if not base.remapped or self.spec.on_remap is None:
@@ -226,8 +243,11 @@ class Assessor(Units):
     def _merge(self, base: Base, status: Sides[Status] | None) -> ItemPlan:
         plan = ItemPlan(self.item, Step.MERGE, status, base)
         newer = self._newer()
+        wrong = self._wrong_sum()
         for unit in self._rules(base):
             unit_plan = self._lines(unit, base, newer) if unit.is_lines else self._unit(unit, base, newer)
+            if wrong is not None and (unit.is_lines or (unit_plan is not None and self._is_money(unit))):
+                unit_plan = UnitPlan(unit, Decision(Verb.HOLD, 16), reason=wrong)
             if unit_plan is not None and unit_plan.decision.verb is not Verb.KEEP:
                 plan.units.append(unit_plan)
         return plan

@@ -22,6 +22,7 @@ import msgspec
 
 from connector.engine.effects import Call, Effects, call, commit, look, now
 from connector.engine.likeness import assign, own_unlinked, shows
+from connector.engine.results import Results, store_results
 from connector.engine.settle import Settlement, forget, settle, thaw
 from connector.engine.work import Work, released_by
 from connector.errors import ConnectorError, DeniedError, StaleError, TransientError, UncertainError
@@ -35,18 +36,10 @@ RESERVE = 3600.0
 
 
 @dataclass(slots=True)
-class _Found:
-    """What recovery learned in one page of intents."""
+class _Found(Results):
+    """What recovery learned in one page of intents. links: theirs."""
 
     links: dict[int, LinkRow] = field(default_factory=dict)
-    updates: dict[int, LinkRow] = field(default_factory=dict)
-    done: list[str] = field(default_factory=list)
-    hints: list[HintRow] = field(default_factory=list)
-    dead: list[DeadRow] = field(default_factory=list)
-    closed: list[tuple[int, str]] = field(default_factory=list)
-    tombstones: list[tuple[Side, Key]] = field(default_factory=list)
-    released: list[str] = field(default_factory=list)
-    journal: list[JournalRow] = field(default_factory=list)
 
 
 def recover(work: Work) -> Effects[None]:
@@ -61,7 +54,7 @@ def recover(work: Work) -> Effects[None]:
         found.links = yield from look(_links([row.link for row in rows]))
         at = yield from now()
         yield from _page(work, rows, found, at)
-        yield from commit(lambda tx, found=found: _store(tx, work, found), durable=True)  # type: ignore[misc]
+        yield from commit(lambda tx, found=found: store_results(tx, work, found), durable=True)  # type: ignore[misc]
         work.tally.extra["recovered"] += len(found.done)
 
 
@@ -358,36 +351,7 @@ def _deletes(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, a
 
 
 def _close(work: Work, row: IntentRow, found: _Found) -> None:
-    link = found.links[row.link]
     settlement: Settlement = thaw(row.context)
-    both = row.op == Op.DELETE
-    ended = list(SIDES) if both else [row.side.other]
-    prints = link.prints
-    for side in ended:
-        prints = prints.with_(side, None)
-        found.tombstones.append((side, str(link.keys[side])))
-    found.updates[link.id] = replace(link, state=LinkState.CLOSED, prints=prints)
-    found.closed.extend((link.id, unit) for unit in settlement.closes)
+    found.end(found.links[row.link], row.side, row.op)
+    found.closed.extend((row.link, unit) for unit in settlement.closes)
     found.done.append(row.token)
-
-
-def _store(tx: Tx, work: Work, found: _Found) -> None:
-    kind = work.spec.kind
-    if found.updates:
-        tx.update_links(list(found.updates.values()))
-    if found.done:
-        tx.drop_intents(found.done)
-    if found.closed:
-        tx.drop_conflicts(found.closed)
-    for side in SIDES:
-        ended = [key for s, key in found.tombstones if s is side]
-        if ended:
-            tx.add_tombstones(kind, side, ended, work.started)
-    if found.hints:
-        tx.put_hints(found.hints)
-    if found.dead:
-        tx.put_dead(found.dead)
-    if found.released:
-        tx.release_hints(found.released)
-    if found.journal:
-        tx.append_journal(found.journal)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 from connector.engine.assess import Assessor, decode_items, lookups
 from connector.engine.effects import Call, Effects, Tell, look
@@ -14,6 +14,7 @@ from connector.engine.shape import Shape
 from connector.engine.spec import SyncSpec
 from connector.engine.work import Work
 from connector.errors import NoImageError
+from connector.merge.documents import header_problem
 from connector.merge.rules import Drift, Flow
 from connector.model.entities import FieldType
 from connector.model.records import Key, Page, Record
@@ -22,7 +23,6 @@ from connector.model.values import SIDES, Line, Money, Side, Sides, Value, Value
 from connector.ports import Spool, Tx, Vault
 
 BATCH = 400
-HUNDRED = Decimal(100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +252,7 @@ class _Checker:
             return
         rows = [line for line in lines if isinstance(line, Line)]
         self.report.lines[side] += len(rows)
-        problem = header_problem(values, rows)
+        problem = header_problem(values)
         if problem is not None:
             self.report.differences["money"] += 1
             self.sink(
@@ -272,37 +272,6 @@ class _Checker:
                 none: Sides[Key | None] = maybe(None, None)
                 reason = f"sum of {figure[0]} in {figure[1]} differs"
                 self.sink(Difference(self.work.spec.name, "money", none, figure[0], shown, reason))
-
-
-def header_problem(values: Values, lines: Sequence[Line]) -> str | None:
-    """What is wrong with a document's arithmetic; None when total = lines + freight + tax to the minor unit."""
-    total = values.get("total")
-    if not isinstance(total, Money):
-        return None
-    amounts = [_line_amount(line, total) for line in lines]
-    if any(amount is None for amount in amounts):
-        return None
-    net = sum((amount for amount in amounts if amount is not None), Decimal(0))
-    subtotal = values.get("subtotal")
-    if isinstance(subtotal, Money) and subtotal.amount != net:
-        return f"lines add up to {net}, the document says {subtotal.amount}"
-    extra = sum((v.amount for n in ("freight", "tax") if isinstance(v := values.get(n), Money)), Decimal(0))
-    if net + extra != total.amount:
-        return f"lines, freight and tax make {net + extra}, the document says {total.amount}"
-    return None
-
-
-def _line_amount(line: Line, total: Money) -> Decimal | None:
-    """A line's amount: as shown, else quantity x price less discount, rounded half up like the total."""
-    shown = line.values.get("amount")
-    quantity, price = line.values.get("quantity"), line.values.get("unit_price")
-    if isinstance(shown, Money):
-        return shown.amount
-    if not isinstance(quantity, Decimal) or not isinstance(price, Money):
-        return None
-    discount = line.values.get("discount_percent")
-    rate = discount if isinstance(discount, Decimal) else Decimal(0)
-    return (quantity * price.amount * (HUNDRED - rate) / HUNDRED).quantize(total.amount, ROUND_HALF_UP)
 
 
 def _show(value: Value) -> str | None:

@@ -1,0 +1,60 @@
+"""What writes left behind, gathered for one commit: by the batch that made them, or by recovery after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from connector.engine.work import Work
+from connector.model.records import Key, Op
+from connector.model.rows import DeadRow, HintRow, JournalRow, LinkRow, LinkState
+from connector.model.values import SIDES, Side
+from connector.ports import Tx
+
+
+@dataclass(slots=True)
+class Results:
+    """Rows to store. done: tokens of intents that are over. closed: conflicts that are. released: see HintRow.waits."""
+
+    updates: dict[int, LinkRow] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+    hints: list[HintRow] = field(default_factory=list)
+    dead: list[DeadRow] = field(default_factory=list)
+    journal: list[JournalRow] = field(default_factory=list)
+    closed: list[tuple[int, str]] = field(default_factory=list)
+    tombstones: list[tuple[Side, Key]] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)
+
+    def end(self, link: LinkRow, target: Side, op: str) -> LinkRow:
+        """The image on `target` was deleted or put out of use: the link is over. A deleted record's print is cleared,
+        so that its coming back is seen; one that was only put out of use goes on to exist."""
+        ended = list(SIDES) if op == Op.DELETE else [target.other]
+        prints = link.prints
+        for side in ended:
+            prints = prints.with_(side, None)
+            self.tombstones.append((side, str(link.keys[side])))
+        closed = replace(link, state=LinkState.CLOSED, prints=prints)
+        self.updates[link.id] = closed
+        return closed
+
+
+def store_results(tx: Tx, work: Work, results: Results) -> None:
+    """Everything in one transaction: what is over, and what it leaves."""
+    kind = work.spec.kind
+    if results.updates:
+        tx.update_links(list(results.updates.values()))
+    if results.done:
+        tx.drop_intents(results.done)
+    if results.closed:
+        tx.drop_conflicts(results.closed)
+    for side in SIDES:
+        ended = [key for s, key in results.tombstones if s is side]
+        if ended:
+            tx.add_tombstones(kind, side, ended, work.started)
+    if results.hints:
+        tx.put_hints(results.hints)
+    if results.dead:
+        tx.put_dead(results.dead)
+    if results.journal:
+        tx.append_journal(results.journal)
+    if results.released:
+        tx.release_hints(results.released)
