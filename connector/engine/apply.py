@@ -86,7 +86,7 @@ def _draft(drafter: Drafter, plan: ItemPlan, survivors: Mapping[tuple[Side, Key]
         return Thread(item, item.link, plan.base, "held")
     for side in SIDES:
         key = item.keys[side]
-        if key is not None and drafter.work.hinted:
+        if key is not None and drafter.work.hinted and (side, key) not in drafter.work.behind:
             drafter.draft.handled.append((side, key))
     if plan.create is not None:
         return drafter.create(plan)

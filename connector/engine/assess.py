@@ -105,7 +105,8 @@ class Assessor(Units):
             return Status.DELETED
         if link.state is LinkState.CLOSED:
             return Status.RESTORED
-        if self.work.later(side, link.seen[side], record.version):
+        announced = self.work.behind.get((side, record.key))
+        if any(self.work.later(side, known, record.version) for known in (link.seen[side], announced)):
             return Status.UNKNOWN
         if self.item.wholes[side] == link.prints[side]:
             return Status.UNCHANGED

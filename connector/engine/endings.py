@@ -204,6 +204,8 @@ def _confirm(drafter: Drafter, thread: Thread, step: Step | None) -> None:
     item = thread.item
     for side in SIDES:
         key = item.keys[side]
+        if (side, key) in drafter.work.behind:
+            continue  # the hint that announced more is still there
         if key is not None and (item.records[side] is None or step is Step.WAIT):
             reason = MISSING if item.records[side] is None else "an old version was read"
             drafter.hint(side, key, reason, drafter.now + drafter.spec.settle)

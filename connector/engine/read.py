@@ -246,6 +246,7 @@ def read_keys(
         if key in read and work.later(side, hint.version, read[key].version)
     ]
     late = {hint.key for hint in behind}
+    work.behind.update({(side, hint.key): hint.version for hint in behind if hint.version is not None})
     found = {key: record for key, record in read.items() if key not in late}
     keys = [key for key in keys if key not in late]
     if behind and not work.dry:

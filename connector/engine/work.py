@@ -14,7 +14,7 @@ from connector.engine.shape import Shape
 from connector.engine.spec import SyncSpec
 from connector.mapping.translate import Decoded
 from connector.merge.base import Base, outdated, unpack
-from connector.model.records import Key, Record
+from connector.model.records import Key, Record, Version
 from connector.model.rows import LinkRow, LinkState
 from connector.model.values import Side, Sides
 from connector.ports import Spool, Vault
@@ -67,7 +67,10 @@ class Chain:
 
 @dataclass(slots=True)
 class Work:
-    """One run of one sync. looked: when the hints were read last; one that came since is not dropped unread."""
+    """One run of one sync. looked: when the hints were read last; one that came since is not dropped unread.
+
+    behind: versions that were announced for records of which only older ones could be read.
+    """
 
     spec: SyncSpec
     shape: Shape
@@ -94,6 +97,7 @@ class Work:
     vanished: Counter[Side] = field(default_factory=Counter)
     trouble: list[str] = field(default_factory=list)
     missing_since: dict[tuple[Side, Key], float] = field(default_factory=dict)
+    behind: dict[tuple[Side, Key], Version] = field(default_factory=dict)
     made: dict[int, LinkRow] = field(default_factory=dict)
     made_up: Iterator[int] = field(default_factory=lambda: count(MADE_UP))
 

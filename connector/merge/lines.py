@@ -57,11 +57,12 @@ class LinesPlan:
 
 @dataclass(slots=True)
 class _Work:
-    """The merge in progress: what each side should hold afterwards."""
+    """The merge in progress: what each side should hold afterwards. removed: see LinesPlan."""
 
     keep: Sides[dict[str, LineWrite]]
     added: Sides[list[LineWrite]]
     base: list[LineBase]
+    removed: Sides[list[Pair]] = field(default_factory=lambda: Sides([], []))
     row: int = 1
     touched: set[Side] = field(default_factory=set)
     loser: Side | None = None
@@ -126,14 +127,8 @@ def _finish(
     if frozen and chosen is None:
         return LinesPlan(Decision(Verb.CONFLICT, 8), list(base or ()))
     writes: dict[Side, list[LineWrite] | None] = {Side.LEFT: None, Side.RIGHT: None}
-    removed: dict[Side, list[Pair]] = {Side.LEFT: [], Side.RIGHT: []}
     for side in work.touched:
         writes[side] = [*work.keep[side].values(), *work.added[side]]
-        present = work.keep[side]
-        for old in base or ():
-            own = old.left if side is Side.LEFT else old.right
-            if own not in present:
-                removed[side].append((old.left.encode(), old.right.encode()))
     if len(work.touched) == 2:
         decision = Decision(Verb.MERGE, 5, work.loser, closes=frozen)
     else:
@@ -143,7 +138,7 @@ def _finish(
         decision,
         work.base,
         Sides(writes[Side.LEFT], writes[Side.RIGHT]),
-        Sides(removed[Side.LEFT], removed[Side.RIGHT]),
+        work.removed,
     )
 
 
@@ -235,7 +230,7 @@ def _merge_pair(
 
 
 def _merge_gone(unit: Unit, work: _Work, known: LineBase, lines: Sides[tuple[Line, ...]], tools: LineTools) -> None:
-    """A paired line that at least one side no longer has."""
+    """A paired line that at least one side no longer has. The pair stays known until the write that ends it is done."""
     left = next((line for line in lines.left if line.key == known.left), None)
     right = next((line for line in lines.right if line.key == known.right), None)
     if left is None and right is None:
@@ -243,18 +238,22 @@ def _merge_gone(unit: Unit, work: _Work, known: LineBase, lines: Sides[tuple[Lin
         return
     side, line = (Side.LEFT, left) if left is not None else (Side.RIGHT, right)
     assert line is not None
+    work.base.append(known)
+    pair = (known.left.encode(), known.right.encode())
     prints = tools.prints(side, line)
     index = 0 if side is Side.LEFT else 1
-    changed = any(name in prints and pair[index] != prints[name] for name, pair in known.prints.items())
+    changed = any(name in prints and both[index] != prints[name] for name, both in known.prints.items())
     keeper = Policy.LEFT if side is Side.LEFT else Policy.RIGHT
     removes = unit.flow.allows(side) and (not changed or unit.policy is keeper.mirrored or unit.flow is not Flow.BOTH)
     restores = unit.flow.allows(side.other) and (unit.flow is not Flow.BOTH or (changed and unit.policy is keeper))
     if removes:
         del work.keep[side][str(line.key)]
         work.touched.add(side)
+        work.removed[side].append(pair)
         work.note(Decision(Verb.KEEP, 3 if side is Side.RIGHT else 4, side if changed else None))
     elif restores:
         _add(work, side, line, tools)
+        work.removed[side.other].append(pair)
         work.note(Decision(Verb.KEEP, 6))
     else:
         work.conflict = True

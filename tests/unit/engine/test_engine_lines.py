@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from connector.merge.rules import Policy
+from connector.model.records import Op
 from connector.model.values import Side
+from connector.testing.tables import BUSY
 from connector.testing.world import World, account, line, total
 
 
@@ -288,3 +290,23 @@ def test_lines_edited_on_both_sides_end_the_same_when_one_side_refuses_at_first(
     assert agree(world, left, right)
     assert shown(deal(world, left), "quantity", "description") == [("line 0", 9), ("line 1", 8)]
     assert world.plan("order") == []
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_removed_line_stays_removed_when_the_write_that_removes_it_fails_at_first(world: World, edited: bool) -> None:
+    """Alone, and beside a write of another line to the other side that succeeds."""
+    world.crm.add("companies", account("Acme"))
+    world.sync("account")
+    rows = [line(None, "1", "2.50", description="one"), line(None, "2", "0.10", description="two")]
+    deal = world.crm.add("deals", {"name": "Basket", "company_id": "C00001", "currency": "EUR", "lines": rows})
+    world.sync("order")
+    order = world.pairs("order")[deal]
+    if edited:
+        mine = world.crm.get("deals", deal)["lines"]
+        world.crm.edit("deals", deal, lines=[{**mine[0], "unit_price": "2.40"}, mine[1]])
+    world.erp.edit("orders", order, positions=world.erp.get("orders", order)["positions"][:1])
+    world.crm.fail("write", BUSY, object="deals", op=Op.UPDATE)
+    world.sync("order")
+    world.settle("order")
+    assert [row["text"] for row in world.erp.get("orders", order)["positions"]] == ["one"]
+    assert [row["description"] for row in world.crm.get("deals", deal)["lines"]] == ["one"]
