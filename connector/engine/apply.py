@@ -88,6 +88,12 @@ def _draft(drafter: Drafter, plan: ItemPlan, survivors: Mapping[tuple[Side, Key]
         key = item.keys[side]
         if key is not None and drafter.work.hinted and (side, key) not in drafter.work.behind:
             drafter.draft.handled.append((side, key))
+    if plan.taken:
+        for side in SIDES:
+            key = item.keys[side]
+            if key is not None:
+                drafter.hint(side, key, plan.reason, drafter.now)
+        return Thread(item, LinkRow(0, "", LinkState.HALF, item.keys), plan.base, "skipped")
     if plan.create is not None:
         return drafter.create(plan)
     if item.single is not None:
@@ -239,6 +245,7 @@ def _take_outcome(work: Work, pending: Pending, outcome: Outcome, last: _Last, a
     if isinstance(error, UncertainError):
         work.tally.extra["uncertain"] += 1
         work.note_trouble(str(error))
+        work.leave(thread.link.id, side, pending.op)
         return  # the intent stays SENT: recovery finds out
     last.done.append(token)
     key = source_key if source_key is not None else str(pending.write.key)

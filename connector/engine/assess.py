@@ -29,6 +29,7 @@ def assess(work: Work, items: Sequence[Item]) -> Effects[list[ItemPlan]]:
     refs = decode_items(work, items)
     links = [item.link.id for item in items if item.link is not None]
     partners, conflicts = yield from look(lambda tx: lookups(tx, work, refs, links))
+    taken = yield from look(lambda tx: _taken(tx, work.spec.kind, items))
     by_link: dict[int, dict[str, ConflictRow]] = {}
     for row in conflicts:
         by_link.setdefault(row.link, {})[row.unit] = row
@@ -36,7 +37,10 @@ def assess(work: Work, items: Sequence[Item]) -> Effects[list[ItemPlan]]:
     for item in items:
         if item.link is not None:
             item.conflicts = by_link.get(item.link.id, {})
-        plans.append(Assessor(work, item, partners).plan())
+        if taken and not taken.isdisjoint(zip(SIDES, item.keys, strict=True)) and _is_new(item):
+            plans.append(ItemPlan(item, None, None, Base(), reason="was linked meanwhile", taken=True))
+        else:
+            plans.append(Assessor(work, item, partners).plan())
     return plans
 
 
@@ -61,6 +65,20 @@ def _decode(work: Work, item: Item, refs: dict[tuple[str, Side], set[Key]]) -> N
     for side, decoded in item.decoded.items():
         for ref in work.shape.references(decoded.values):
             refs.setdefault((ref.entity, side), set()).add(ref.key)
+
+
+def _is_new(item: Item) -> bool:
+    return item.link is None or item.fresh
+
+
+def _taken(tx: Tx, kind: str, items: Sequence[Item]) -> set[tuple[Side, Key | None]]:
+    """Keys of new items that belong to a link by now: the answer to another create may have been this very record."""
+    found: set[tuple[Side, Key | None]] = set()
+    for side in SIDES:
+        keys = [key for item in items if _is_new(item) and (key := item.keys[side]) is not None]
+        if keys:
+            found.update((side, key) for key in tx.partners(kind, side, keys))
+    return found
 
 
 def lookups(

@@ -71,7 +71,10 @@ class UnitPlan:
 
 @dataclass(slots=True)
 class ItemPlan:
-    """What happens to one item: a step for the record, and where it merges, a plan per unit that is not kept."""
+    """What happens to one item: a step for the record, and where it merges, a plan per unit that is not kept.
+
+    taken: a record of it was linked since it was read; it is looked at again.
+    """
 
     item: Item
     step: Step | None
@@ -83,6 +86,7 @@ class ItemPlan:
     waits: str | None = None
     reason: str = ""
     refused: bool = False
+    taken: bool = False
 
     def targets(self) -> list[Side]:
         """Sides that get a write."""

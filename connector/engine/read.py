@@ -195,7 +195,9 @@ def _take_unlinked(work: Work, side: Side, record: Record, unlinked: list[Unlink
         work.tally.add("skipped")
         work.tally.extra["filtered"] += 1
         return
-    unlinked.append((record, work.is_ours(side, record), partner))
+    # Where a system does not tell who made a record, the key it carries does: nobody but us writes it there.
+    tagged = partner is not None and work.spec.systems[side].principal is None
+    unlinked.append((record, tagged or work.is_ours(side, record), partner))
 
 
 def read_hints(work: Work, at: float) -> Effects[int]:

@@ -67,7 +67,7 @@ def note_open(work: Work) -> Effects[None]:
             return
         after = rows[-1].token
         for row in rows:
-            _leave(work, row)
+            work.leave(row.link, row.side, row.op)
 
 
 def _open(kind: str, after: str) -> Callable[[Tx], list[IntentRow]]:
@@ -76,12 +76,6 @@ def _open(kind: str, after: str) -> Callable[[Tx], list[IntentRow]]:
 
 def _links(ids: Sequence[int]) -> Callable[[Tx], dict[int, LinkRow]]:
     return lambda tx: tx.links_by_id(ids)
-
-
-def _leave(work: Work, row: IntentRow) -> None:
-    work.open_links.add(row.link)
-    if row.op == Op.CREATE:
-        work.open_creates[row.side] += 1
 
 
 def _page(work: Work, rows: Sequence[IntentRow], found: _Found, at: float) -> Effects[None]:
@@ -126,7 +120,7 @@ def _creates(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, a
     ripe = [row for row in rest if at - (row.sent or at) >= work.spec.settle]
     for row in rest:
         if row not in ripe:
-            _leave(work, row)
+            work.leave(row.link, row.side, row.op)
     if not ripe:
         return
     if capabilities.external_key == "search" and system.mapping.external_key is not None:
@@ -202,6 +196,9 @@ def _send_again(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found
         (answer,) = yield [Call(side, "write", (system.object, writes))]
         if isinstance(answer, ConnectorError):
             outcomes: Sequence[Outcome] = [Outcome(None, None, answer)] * len(part)
+        elif isinstance(answer, WriteResult) and len(answer.outcomes) != len(part):
+            short = f"{work.spec.names[side]} answered {len(answer.outcomes)} results for {len(part)} writes"
+            outcomes = [Outcome(None, None, UncertainError(short))] * len(part)
         elif isinstance(answer, WriteResult):
             outcomes = answer.outcomes
         else:
@@ -241,7 +238,7 @@ def _take(work: Work, row: IntentRow, outcome: Outcome, found: _Found, at: float
     elif error is None:
         _gone_or_hint(work, row, outcome, found, at)
     elif isinstance(error, (UncertainError, TransientError, DeniedError)):
-        _leave(work, row)
+        work.leave(row.link, row.side, row.op)
     else:
         _park(work, row, found, at, error.code, str(error))
 
@@ -268,7 +265,7 @@ def _updates(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, a
     ripe = [row for row in rows if at - (row.sent or at) >= work.spec.settle]
     for row in rows:
         if row not in ripe:
-            _leave(work, row)
+            work.leave(row.link, row.side, row.op)
     if ripe:
         yield from _read_back(work, side, ripe, found, at)
 

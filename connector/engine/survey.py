@@ -116,6 +116,8 @@ def lines_of(work: Work, plan: ItemPlan) -> list[PlanLine]:
     item, spec = plan.item, work.spec
     if item.link is not None and item.link.id in work.open_links:
         return [PlanLine(spec.name, "wait", None, item.keys, reason="an earlier write's outcome is not known yet")]
+    if plan.taken:
+        return [PlanLine(spec.name, "wait", None, item.keys, reason=plan.reason, label=label(work, item))]
     if plan.create is not None:
         digest = _create_digest(work, item, plan.create)
         fields = tuple(plan.values)

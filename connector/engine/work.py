@@ -14,7 +14,7 @@ from connector.engine.shape import Shape
 from connector.engine.spec import SyncSpec
 from connector.mapping.translate import Decoded
 from connector.merge.base import Base, outdated, unpack
-from connector.model.records import Key, Record, Version
+from connector.model.records import Key, Op, Record, Version
 from connector.model.rows import LinkRow, LinkState
 from connector.model.values import Side, Sides
 from connector.ports import Spool, Vault
@@ -113,6 +113,12 @@ class Work:
     def outdated(self, layout: int) -> frozenset[str]:
         """Names of that layout's units that are read in another way now."""
         return outdated(self.layouts.get(layout, ()), self.shape.layout)[0]
+
+    def leave(self, link: int, side: Side, op: str) -> None:
+        """A write's outcome is not known: its link is left alone for the rest of this run."""
+        self.open_links.add(link)
+        if op == Op.CREATE:
+            self.open_creates[side] += 1
 
     def decode(self, side: Side, record: Record) -> Decoded:
         """Canonical values of a record that has fields."""

@@ -59,7 +59,8 @@ def _add_alias(make: Make) -> Any:
     statement = make.insert(identity, names)
     new = statement.excluded
     changed = {"link": new.link, "alias": new.alias}
-    return statement.on_conflict_do_update(index_elements=names[:3], set_=changed)
+    other = or_(identity.c.link != new.link, identity.c.alias == constant(1))  # a link's own key leads to it as it is
+    return statement.on_conflict_do_update(index_elements=names[:3], set_=changed, where=other)
 
 
 def _page_of_state(make: Make) -> Any:

@@ -6,6 +6,7 @@ A crash leaves a file nobody can read; the next run does not look at it. Memory 
 from __future__ import annotations
 
 import os
+import pickle
 import sqlite3
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -22,11 +23,15 @@ from connector.ports import Found
 
 _SCHEMA = """
 create table linked(link integer, side text, key text, body blob, primary key(link, side)) without rowid;
-create table lone(seq integer primary key, side text, key text, own integer, partner text, mate integer, doubt text,
-                  body blob, unique(side, key));
+create table lone(seq integer primary key autoincrement, side text, key text, own integer, partner text, mate integer,
+                  doubt text, body blob, unique(side, key));
 create index lone_partner on lone(partner) where partner is not null;
-create table print(side text, rule integer, print blob, seq integer);
+create table print(seq integer, rule integer, side text, print blob, primary key(seq, rule)) without rowid;
 create index print_by on print(rule, print, side);
+create trigger gone after delete on lone begin
+  update lone set mate = null where seq = old.mate;
+  delete from print where seq = old.seq;
+end;
 create table found(a integer, b integer);
 create table doubtful(seq integer primary key);
 create table listed(side text, link integer, primary key(side, link)) without rowid;
@@ -54,9 +59,13 @@ select p.seq from print p join lone o on o.seq = p.seq where p.rule = :rule and 
    group by l.print having count(distinct l.seq) > 1 or count(distinct r.seq) > 1)
 """
 
+# A record made by us from a third one belongs to that: who carries its key is a copy of it, and stays alone.
 _CLAIMS = """
 select min(o.seq) as a, s.seq as b from lone o join lone s on s.key = o.partner and s.side <> o.side
-where o.own = 1 and o.mate is null and s.mate is null group by s.seq having count(*) {count}
+where o.own = 1 and o.mate is null and s.mate is null
+ and not exists (select 1 from lone t where s.own = 1 and t.key = s.partner and t.side <> s.side
+   and t.mate is null and t.seq <> o.seq)
+group by s.seq having count(*) {count}
 """
 
 _MATE = """
@@ -64,7 +73,9 @@ update lone set mate = pair.other from (select a as seq, b as other from found u
 where lone.seq = pair.seq
 """
 
+_TABLES = ("linked", "lone", "print", "found", "doubtful", "listed")
 _CHUNK = 500
+_PACKED, _PICKLED = b"m", b"p"
 
 
 class FileSpool:
@@ -76,6 +87,7 @@ class FileSpool:
         self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         self._db.executescript(
             "pragma journal_mode=off; pragma synchronous=off; pragma cache_size=-2000; pragma temp_store=file;"
+            "pragma recursive_triggers=on;"  # without it, a row that is replaced fires no delete trigger
             + _SCHEMA
         )
         self._cipher = AESGCM(AESGCM.generate_key(128))
@@ -89,24 +101,29 @@ class FileSpool:
             return None
         self._count += 1
         nonce = self._count.to_bytes(12, "big")
-        plain = self._encoder.encode(
-            (
-                record.key,
-                record.version,
-                record.fields,
-                record.modified.isoformat() if record.modified else None,
-                record.created_by,
-                record.modified_by,
-                record.deleted,
-                record.merged_into,
-            )
+        row = (
+            record.key,
+            record.version,
+            record.fields,
+            record.modified.isoformat() if record.modified else None,
+            record.created_by,
+            record.modified_by,
+            record.deleted,
+            record.merged_into,
         )
+        try:
+            plain = _PACKED + self._encoder.encode(row)
+        except (UnicodeEncodeError, OverflowError):
+            # JSON can hold half a character and a number of any length. The mapping says what is wrong with it.
+            plain = _PICKLED + pickle.dumps(row)
         return nonce + self._cipher.encrypt(nonce, plain, None)
 
     def _open(self, body: bytes | None) -> Record | None:
         if body is None:
             return None
-        row: list[Any] = self._decoder.decode(self._cipher.decrypt(body[:12], body[12:], None))
+        plain = self._cipher.decrypt(body[:12], body[12:], None)
+        # Nobody but this process could have sealed it, so unpickling is safe.
+        row: list[Any] = self._decoder.decode(plain[1:]) if plain[:1] == _PACKED else list(pickle.loads(plain[1:]))
         row[3] = datetime.fromisoformat(row[3]) if row[3] else None
         return Record(*row)
 
@@ -126,8 +143,9 @@ class FileSpool:
 
     def add_prints(self, rows: Sequence[tuple[int, tuple[bytes, ...]]]) -> None:
         with self._write():
+            self._db.executemany("delete from print where seq = ?", [(seq,) for seq, _ in rows])
             self._db.executemany(
-                "insert into print select side, ?2, ?3, seq from lone where seq = ?1",
+                "insert or replace into print select seq, ?2, side, ?3 from lone where seq = ?1",
                 [(seq, rule, value) for seq, prints in rows for rule, value in enumerate(prints) if value],
             )
 
@@ -235,8 +253,9 @@ class FileSpool:
 
     def clear(self) -> None:
         with self._write():
-            for table in ("linked", "lone", "print", "found", "doubtful", "listed"):
-                self._db.execute(f"delete from {table}")
+            for table in _TABLES:
+                self._db.execute(f"drop table {table}")
+        self._db.executescript(_SCHEMA)
 
     def close(self) -> None:
         self._db.close()

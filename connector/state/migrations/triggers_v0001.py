@@ -1,7 +1,7 @@
 """The triggers of version 0001: what the database forbids beyond constraints. Frozen like the migration itself.
 
-identity  kept in step with the keys of `link`; the key of a live link never becomes an alias, an aliased key never
-          becomes live again by reopening its old link, and an owner cannot be taken away.
+identity  kept in step with the keys of `link`; the key of a live link never becomes an alias, a key that leads to
+          another link never becomes live again by reopening its old one, and an owner cannot be taken away.
 link      id and kind never change.
 journal   lines are never changed nor removed; only a body may be emptied.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, text
 
 _RAISE = "SELECT RAISE(ABORT, '{}')"
-_TWICE = "a key belongs to an alias already: its old link cannot be live again"
+_TWICE = "a key leads to another link already: its old link cannot be live again"
 _LIVE = "the key of a live link cannot become an alias or change hands"
 _OWNED = "the owner of a key cannot be removed while its link has the key"
 _FIXED = "id and kind of a link never change"
@@ -26,6 +26,16 @@ def _release(side: int, row: str, column: str, alias: int) -> str:
     )
 
 
+def _retake(side: int, column: str) -> str:
+    """A link that is live again has its key for itself, whatever became of it meanwhile."""
+    same = f"kind = NEW.kind AND side = {side} AND key = NEW.{column}"
+    return (
+        f"UPDATE identity SET alias = 0 WHERE {same} AND alias = 1; "
+        "INSERT INTO identity (kind, side, key, link, alias) "
+        f"SELECT NEW.kind, {side}, NEW.{column}, NEW.id, 0 WHERE NOT EXISTS (SELECT 1 FROM identity WHERE {same});"
+    )
+
+
 def _keys_of(side: int, column: str) -> list[str]:
     """SQLite: the triggers that keep `identity` in step with one key column of `link`."""
     insert = (
@@ -37,6 +47,8 @@ def _keys_of(side: int, column: str) -> list[str]:
         f"CREATE TRIGGER link_{column}_changed AFTER UPDATE OF {column} ON link "
         f"WHEN OLD.{column} IS NOT NEW.{column} BEGIN "
         f"{_release(side, 'OLD', column, 0)} {_release(side, 'NEW', column, 1)} {insert} END",
+        f"CREATE TRIGGER link_{column}_retaken AFTER UPDATE OF state ON link WHEN OLD.state = 3 AND NEW.state <> 3 "
+        f"AND OLD.{column} IS NEW.{column} AND NEW.{column} IS NOT NULL BEGIN {_retake(side, column)} END",
     ]
 
 
@@ -44,7 +56,7 @@ SQLITE = [
     *_keys_of(0, "l_id"),
     *_keys_of(1, "r_id"),
     "CREATE TRIGGER link_reopened BEFORE UPDATE OF state ON link WHEN OLD.state = 3 AND NEW.state <> 3 AND EXISTS "
-    "(SELECT 1 FROM identity WHERE kind = NEW.kind AND alias = 1 AND link <> NEW.id "
+    "(SELECT 1 FROM identity WHERE kind = NEW.kind AND link <> NEW.id "
     "AND ((side = 0 AND key = NEW.l_id) OR (side = 1 AND key = NEW.r_id))) "
     f"BEGIN {_RAISE.format(_TWICE)}; END",
     f"CREATE TRIGGER link_fixed BEFORE UPDATE OF id, kind ON link BEGIN {_RAISE.format(_FIXED)}; END",
@@ -97,11 +109,21 @@ POSTGRES = [
     _trigger("link_changed", "AFTER UPDATE OF l_id, r_id", "link", "link_changed"),
     _function(
         "link_reopened",
-        "IF OLD.state = 3 AND NEW.state <> 3 AND EXISTS (SELECT 1 FROM identity WHERE kind = NEW.kind AND alias = 1 "
+        "IF OLD.state = 3 AND NEW.state <> 3 AND EXISTS (SELECT 1 FROM identity WHERE kind = NEW.kind "
         "AND link <> NEW.id AND ((side = 0 AND key = NEW.l_id) OR (side = 1 AND key = NEW.r_id))) "
         f"THEN {_refuse(_TWICE)} END IF; RETURN NEW;",
     ),
     _trigger("link_reopened", "BEFORE UPDATE OF state", "link", "link_reopened"),
+    _function(
+        "link_retaken",
+        "IF OLD.state = 3 AND NEW.state <> 3 THEN "
+        + "".join(
+            f"IF NEW.{column} IS NOT NULL AND OLD.{column} = NEW.{column} THEN {_retake(side, column)} END IF; "
+            for side, column in enumerate(("l_id", "r_id"))
+        )
+        + "END IF; RETURN NULL;",
+    ),
+    _trigger("link_retaken", "AFTER UPDATE OF state", "link", "link_retaken"),
     _function(
         "link_fixed",
         f"IF OLD.id <> NEW.id OR OLD.kind <> NEW.kind THEN {_refuse(_FIXED)} END IF; RETURN NEW;",
