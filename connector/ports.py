@@ -163,6 +163,12 @@ class Tx(Protocol):
         """Write state, keys, gen, seen, prints, layout, canon and base of existing links. `seen` only grows
         where the caller passes versions that sort; the store keeps the greater of old and new."""
 
+    def drop_links(self, ids: Collection[int]) -> None:
+        """Forget these half links, as if they had never been: their creates are known not to have happened.
+
+        A link in another state, or one that an intent or a conflict still names, raises ImpossibleState.
+        """
+
     def page_links(self, kind: str, after: int, limit: int, states: Collection[LinkState]) -> list[LinkRow]: ...
 
     def count_links(self, kind: str) -> dict[LinkState, int]: ...

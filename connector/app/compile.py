@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from connector.config import FieldConfig, SyncConfig
 from connector.config.model import BOTH, MANUAL, NEWEST
-from connector.engine.spec import SyncSpec, SystemSpec
+from connector.engine.spec import SyncSpec, SystemSpec, children_of
 from connector.errors import ConfigError
 from connector.mapping.translate import Mapping
 from connector.merge.rules import Drift, Flow, Policy, Unit
@@ -17,9 +17,10 @@ from connector.ports import Description, ObjectSchema
 _NOTHING = FieldConfig("")
 
 
-def compile_sync(sync: SyncConfig, descriptions: Sides[Description]) -> SyncSpec:
+def compile_sync(sync: SyncConfig, descriptions: Sides[Description], all_: Iterable[SyncConfig] = ()) -> SyncSpec:
     """What the engine needs to run one sync; without `units` there is nothing to run.
 
+    all_: every sync of the configuration: those between the same systems may hold records that refer to this one's.
     Raises ConfigError when a system lacks the object its mapping names.
     """
     systems = Sides(_system(sync, Side.LEFT, descriptions.left), _system(sync, Side.RIGHT, descriptions.right))
@@ -35,6 +36,8 @@ def compile_sync(sync: SyncConfig, descriptions: Sides[Description]) -> SyncSpec
         sync.limits,
         sync.settle,
         sync.margin,
+        on_remap=_policy(sync, sync.on_remap) if sync.on_remap is not None else None,
+        children=children_of(sync.entity.name, [(s.entity, s.mappings) for s in all_ if s.pair == sync.pair]),
     )
 
 
@@ -55,7 +58,7 @@ def _object(sync: SyncConfig, side: Side, description: Description) -> ObjectSch
 def _system(sync: SyncConfig, side: Side, description: Description) -> SystemSpec:
     mapping, name = sync.mappings[side], sync.between[side]
     schema = _object(sync, side, description)
-    return SystemSpec(name, mapping.object, mapping, schema.capabilities, description.principal)
+    return SystemSpec(name, mapping.object, mapping, schema.capabilities, description.principal, schema.deletable)
 
 
 def _creates(sync: SyncConfig, objects: Sides[ObjectSchema]) -> frozenset[Side]:

@@ -163,7 +163,7 @@ class App:
         """The sync as the engine runs it; asks both systems for their description."""
         if name not in self._specs:
             sync = self.sync_config(name)
-            spec = compile_sync(sync, sync.between.map(self.description))
+            spec = compile_sync(sync, sync.between.map(self.description), self.config.syncs.values())
             if not spec.units:
                 raise ConfigError(
                     f"{sync.place}: sync `{name}` has no field that both systems show and one may write; "

@@ -180,7 +180,7 @@ def migrate(
 
 def _migration_spec(app: App, sync: SyncConfig, source: str, side: Side) -> SyncSpec:
     """Everything the target can take, whichever way the sync runs otherwise; what the target owns stays its own."""
-    spec = compile_sync(replace(sync, direction=source), sync.between.map(app.description))
+    spec = compile_sync(replace(sync, direction=source), sync.between.map(app.description), app.config.syncs.values())
     owned = {name for name, rule in sync.fields.items() if rule.owner == sync.between[side]}
     units = tuple(unit for unit in spec.units if unit.name not in owned)
     return one_way(replace(spec, units=units), side)

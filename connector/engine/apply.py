@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from connector.engine.draft import Draft, Pending, Thread
+from connector.engine.children import CHILDREN
+from connector.engine.draft import WAITS, Draft, Pending, Thread, candidate_of
 from connector.engine.drafter import Drafter
 from connector.engine.effects import Call, Effects, call, commit, look, now
-from connector.engine.endings import close, end, merged_alone, store_aliases
+from connector.engine.endings import close, deleted_side, end, merged_alone, store_aliases
 from connector.engine.item import Item, ItemPlan
-from connector.engine.results import Results, store_results
-from connector.engine.settle import settle, source_of
+from connector.engine.lease import fence, keep_lease
+from connector.engine.results import Results, mark_sent, store_results
+from connector.engine.settle import sent_values, settle, source_of
 from connector.engine.work import Work, released_by
 from connector.errors import (
     ConnectorError,
@@ -30,7 +32,7 @@ from connector.errors import (
 )
 from connector.merge.records import Step
 from connector.model.records import Key, Op, Outcome, Record, WriteResult
-from connector.model.rows import DeadRow, HintRow, IntentState, JournalRow, LinkRow, LinkState
+from connector.model.rows import DeadRow, HintRow, JournalRow, LinkRow, LinkState
 from connector.model.values import SIDES, Side
 from connector.ports import Tx
 
@@ -63,13 +65,14 @@ def apply_batch(work: Work, plans: Sequence[ItemPlan]) -> Effects[list[Item]]:
     yield from commit(lambda tx: _first_commit(tx, work, draft, at), durable=True)
     given_up = yield from _second_commit(work, draft)
     outcomes = yield from _send(work, [p for p in draft.pending if p.write.token not in given_up])
+    yield from _show(work, draft.pending, outcomes)
     at = yield from now()
     last = _Last()
     for pending in draft.pending:
         outcome = outcomes.get(pending.write.token) or Outcome(None, None, StaleError("changed before it was written"))
         _take_outcome(work, pending, outcome, last, at)
     if draft.pending:
-        yield from commit(lambda tx: store_results(tx, work, last))
+        yield from commit(lambda tx: store_results(tx, work, last, at))
     for thread in threads:
         if thread.item.rounds == 0:
             work.tally.add(thread.result)
@@ -94,6 +97,11 @@ def _draft(drafter: Drafter, plan: ItemPlan, survivors: Mapping[tuple[Side, Key]
             if key is not None:
                 drafter.hint(side, key, plan.reason, drafter.now)
         return Thread(item, LinkRow(0, "", LinkState.HALF, item.keys), plan.base, "skipped")
+    if plan.told:
+        if plan.reason == CHILDREN:
+            side = deleted_side(item)
+            drafter.hint(side, str(item.keys[side]), plan.reason, drafter.now + WAITS)
+        return Thread(item, item.link or LinkRow(0, "", LinkState.HALF, item.keys), plan.base)
     if plan.create is not None:
         return drafter.create(plan)
     if item.single is not None:
@@ -143,6 +151,7 @@ def _survivors(work: Work, plans: Sequence[ItemPlan]) -> Effects[dict[tuple[Side
 
 def _first_commit(tx: Tx, work: Work, draft: Draft, at: float) -> None:
     kind = work.spec.kind
+    fence(tx, work, at)
     if draft.inserts:
         tx.insert_links(draft.inserts)
         tx.release_hints(released_by(draft.inserts))
@@ -195,7 +204,7 @@ def _second_commit(work: Work, draft: Draft) -> Effects[frozenset[str]]:
             (given_up.add if moved else ready.append)(pending.write.token)
     if ready:
         at = yield from now()
-        yield from commit(lambda tx: tx.mark_intents(ready, IntentState.SENT, at), durable=True)
+        yield from commit(lambda tx: mark_sent(tx, work, ready, at), durable=True)
     return frozenset(given_up) if given_up else NOTHING
 
 
@@ -214,11 +223,35 @@ def _send(work: Work, pending: Sequence[Pending]) -> Effects[dict[str, Outcome]]
     width = max(1, min(system.capabilities.concurrency for system in work.spec.systems))
     for start in range(0, len(calls), width):
         wave = calls[start : start + width]
+        yield from keep_lease(work)
         answers = yield [effect for _, effect in wave]
         for (part, effect), answer in zip(wave, answers, strict=True):
             work.tally.extra["write calls"] += 1
             outcomes.update(_outcomes(work, effect.side, part, answer))
     return outcomes
+
+
+def _show(work: Work, pending: Sequence[Pending], outcomes: dict[str, Outcome]) -> Effects[None]:
+    """Read what was applied without being shown. What cannot be read now, or is old, stays ACKED for recovery."""
+    for side in SIDES:
+        dark = {
+            key: p
+            for p in pending
+            if p.side is side
+            and p.op is not Op.DELETE
+            and (outcome := outcomes.get(p.write.token)) is not None
+            and outcome.error is None
+            and outcome.record is None
+            and (key := outcome.key or p.write.key) is not None
+        }
+        if not dark:
+            continue
+        (found,) = yield [Call(side, "read", (work.spec.systems[side].object, list(dark)))]
+        if isinstance(found, Exception) and not isinstance(found, ConnectorError):
+            raise found
+        for key, record in found.items() if isinstance(found, Mapping) else ():
+            if record.fields is not None and record.version != dark[key].write.version:
+                outcomes[dark[key].write.token] = Outcome(key, record, existed=True)
 
 
 def _outcomes(work: Work, side: Side, part: Sequence[Pending], answer: WriteResult | Exception) -> dict[str, Outcome]:
@@ -248,6 +281,10 @@ def _take_outcome(work: Work, pending: Pending, outcome: Outcome, last: _Last, a
         work.leave(thread.link.id, side, pending.op)
         return  # the intent stays SENT: recovery finds out
     last.done.append(token)
+    if pending.op is Op.CREATE:
+        # Known not to be made: the record is as unlinked as before, and may be matched with one that people make.
+        last.unmade.append(thread.link.id)
+        last.candidates.extend(candidate_of(work, thread.item, source))
     key = source_key if source_key is not None else str(pending.write.key)
     if isinstance(error, (StaleError, NotFoundError)):
         thread.result = "skipped"
@@ -275,7 +312,7 @@ def _take_outcome(work: Work, pending: Pending, outcome: Outcome, last: _Last, a
                 at,
                 1,
                 version,
-                thread.link.id,
+                None if pending.op is Op.CREATE else thread.link.id,
                 work.hide(str(error)),
             )
         )
@@ -290,28 +327,32 @@ def _refused(work: Work, pending: Pending, at: float) -> JournalRow:
 
 def _applied(work: Work, pending: Pending, outcome: Outcome, last: _Last, at: float) -> None:
     thread, side, settlement = pending.thread, pending.side, pending.settlement
-    kind = work.spec.kind
-    last.done.append(pending.write.token)
     last.closed.extend((thread.link.id, unit) for unit in settlement.closes)
     if settlement.retire:
+        last.done.append(pending.write.token)
         thread.link = last.end(thread.link, side, pending.op)
         return
     record = outcome.record
     if record is None:
-        # Applied, but nothing was shown: link it, and let a fresh read settle the fields.
+        # Applied, and nothing could be shown: link it; the next run reads it and settles the fields.
         if outcome.key is not None:
             thread.link = _linked(thread.link, side, outcome.key)
             last.updates[thread.link.id] = thread.link
             last.released.extend(released_by([thread.link]))
-        hint_key = str(settlement.source_key)
-        last.hints.append(HintRow(kind, side.other, hint_key, None, "written, not shown", at, 0, None, at))
+        last.acked.append(pending.write.token)
+        work.leave(thread.link.id, side, pending.op)
         return
+    last.done.append(pending.write.token)
     settlement.shared = [unit for unit in settlement.shared if unit not in thread.settled]
     prints, sealed = source_of(work, thread.item, side.other, thread.link.id, thread.settled & settlement.units.keys())
     settlement.units.update(prints)
     settlement.sealed.update(sealed)
     thread.settled.update(settlement.units)
-    thread.link, decoded, shown = settle(work, thread.link, thread.base, settlement, side, record, own=True)
+    own = not outcome.existed
+    sent = None if own else sent_values(work, side, pending.write.body, pending.units)
+    thread.link, decoded, shown = settle(
+        *(work, thread.link, thread.base, settlement, side, record), own=own, sent=sent, acked=pending.op is Op.UPDATE
+    )
     last.updates[thread.link.id] = thread.link
     if pending.op is Op.CREATE:
         last.released.extend(released_by([thread.link]))

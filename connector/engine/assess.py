@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from connector.engine.children import hold_parents
 from connector.engine.effects import Effects, look
 from connector.engine.item import Item, ItemPlan, Partners, UnitPlan, UnlinkedError
 from connector.engine.units import Units, empty
@@ -20,7 +21,7 @@ from connector.merge.rules import Flow, Unit
 from connector.model.entities import FieldType
 from connector.model.records import Key
 from connector.model.rows import ConflictRow, LinkState
-from connector.model.values import SIDES, Side, Sides
+from connector.model.values import SIDES, Side, Sides, maybe
 from connector.ports import Tx
 
 
@@ -41,6 +42,7 @@ def assess(work: Work, items: Sequence[Item]) -> Effects[list[ItemPlan]]:
             plans.append(ItemPlan(item, None, None, Base(), reason="was linked meanwhile", taken=True))
         else:
             plans.append(Assessor(work, item, partners).plan())
+    yield from hold_parents(work, plans)
     return plans
 
 
@@ -106,7 +108,9 @@ class Assessor(Units):
         status = Sides(self._status(base, Side.LEFT), self._status(base, Side.RIGHT))
         step = decide_record(status)
         if step.target is not None and self._differs(base, step.target):
-            return ItemPlan(item, Step.HOLD, status, base)
+            step = Step.HOLD
+        if step is Step.HOLD:
+            return ItemPlan(item, step, status, base, told=self._told())
         if step in (Step.KEEP, Step.MERGE):
             # Looked at although both sides are as last seen: a unit that was put off then may be due now.
             return self._merge(base, status)
@@ -132,6 +136,13 @@ class Assessor(Units):
         same = link.layout != self.work.layout and link.base is not None and not self._differs(base, side)
         return Status.UNCHANGED if same else Status.CHANGED
 
+    def _told(self) -> bool:
+        """Whether a person was asked about exactly this and has not answered."""
+        row, wholes = self.item.conflicts.get("*"), self.item.wholes
+        if row is None or row.choice is not None:
+            return False
+        return row.prints == maybe(wholes.get(Side.LEFT), wholes.get(Side.RIGHT))
+
     def _differs(self, base: Base, side: Side) -> bool:
         """Whether a record that would be deleted shows something the other side never agreed to (I17)."""
         decoded = self.item.decoded[side]
@@ -139,13 +150,16 @@ class Assessor(Units):
         for unit in self.spec.units:
             if any(name in decoded.held for name in unit.fields):
                 return True
-            if unit.flow is Flow.NONE or empty(self.work.shape.unit_value(unit, decoded.values)):
+            if unit.flow is Flow.NONE:
                 continue
             old = base.prints.get(unit.name)
             if unit.is_lines:
-                if self._lines_differ(base, side):
+                if "lines" in decoded.values and self._lines_differ(base, side):
                     return True
-            elif old is None or old[index] != self._print(unit, side):
+            elif old is None:
+                if not empty(self.work.shape.unit_value(unit, decoded.values)):
+                    return True
+            elif unit.name not in self.item.encodings[side] or old[index] != self._print(unit, side):
                 return True
         return False
 
@@ -153,6 +167,8 @@ class Assessor(Units):
         assert self.item.link is not None
         known = {row.left if side is Side.LEFT else row.right: row.prints for row in base.lines or ()}
         index = 0 if side is Side.LEFT else 1
+        if known.keys() - {"", *(str(line.key) for line in self._line_values(side))}:
+            return True  # a line was removed
         for line in self._line_values(side):
             old = known.get(str(line.key), {})
             now = self.work.shape.line_prints(line, side, self.item.link.id)

@@ -120,7 +120,7 @@ class Rows:
         assert key is not None
         link = item.link.id if item.link else None
         version = record.version if record is not None else None
-        if item.doubt is not None:
+        if op == Op.CREATE:
             self.candidate(item, side)
         short = "in match review" if item.doubt is not None and self.spec.match else "not sent"
         self.draft.dead.append(
@@ -129,10 +129,7 @@ class Rows:
 
     def candidate(self, item: Item, side: Side) -> None:
         """Remember an unlinked record for matching with what later runs find."""
-        record = item.records[side]
-        if record is not None and side in item.decoded and self.spec.match:
-            prints = self.work.match_prints(side, item.decoded[side])
-            self.draft.candidates.append(CandidateRow(self.spec.kind, side, record.key, record.version, prints))
+        self.draft.candidates.extend(candidate_of(self.work, item, side))
 
     def conflict(self, link: int, unit: str, reason: str, prints: Sides[bytes | None], detail: str = "") -> None:
         body = self.work.hide(detail) if detail else None
@@ -217,6 +214,15 @@ class Rows:
         self.draft.pending.append(
             Pending(thread, side, op, Write(op, key, body, condition, token, external), settlement, sent, units)
         )
+
+
+def candidate_of(work: Work, item: Item, side: Side) -> list[CandidateRow]:
+    """The row by which later runs match an unlinked record; none where nothing is matched."""
+    record = item.records[side]
+    if record is None or side not in item.decoded or not work.spec.match:
+        return []
+    prints = work.match_prints(side, item.decoded[side])
+    return [CandidateRow(work.spec.kind, side, record.key, record.version, prints)]
 
 
 _JSON = {

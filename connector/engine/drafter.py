@@ -112,10 +112,9 @@ class Drafter(Rows):
         targets = plan.targets()
         written = [side for side in targets if self._write_side(thread, plan, side, alone=len(targets) == 1)]
         prints = thread.link.prints
-        seen = thread.link.seen
         if not written:
             prints = maybe(self._whole(item, Side.LEFT, link.id), self._whole(item, Side.RIGHT, link.id))
-            seen = Sides(self._version(item, Side.LEFT), self._version(item, Side.RIGHT))
+        seen = Sides(self._version(item, Side.LEFT), self._version(item, Side.RIGHT))
         thread.link = replace(
             thread.link,
             gen=thread.link.gen + len(written),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from connector.engine.children import CHILDREN
 from connector.engine.draft import WAITS, Draft, Thread
 from connector.engine.drafter import Drafter
 from connector.engine.item import Item, ItemPlan
@@ -19,6 +20,7 @@ from connector.ports import Tx
 DELETE = "delete"
 RESTORED = "restored"
 CHANGED = "deleted and changed"
+UNDELETABLE = "deleted, and this kind cannot be deleted there"
 
 
 def end(drafter: Drafter, plan: ItemPlan, survivors: Mapping[tuple[Side, Key], LinkRow]) -> Thread:
@@ -36,7 +38,7 @@ def end(drafter: Drafter, plan: ItemPlan, survivors: Mapping[tuple[Side, Key], L
     elif step is Step.MERGED:
         _merged(drafter, thread, survivors)
     elif step is Step.HOLD:
-        reason = RESTORED if item.link.state is LinkState.CLOSED else CHANGED
+        reason = plan.reason or (RESTORED if item.link.state is LinkState.CLOSED else CHANGED)
         _held_or_decided(drafter, thread, reason)
     else:
         _confirm(drafter, thread, step)
@@ -61,7 +63,13 @@ def _delete(drafter: Drafter, thread: Thread, target: Side) -> None:
         policy = "propagate" if conflict.choice is target.other else "ignore"
     if policy != "ignore" and not any(unit.flow.allows(target) for unit in spec.units):
         policy = "ignore"
-    if policy == "archive" and spec.entity.retire is None:
+    retires = spec.entity.retire is not None and spec.entity.retire[0] in spec.systems[target].mapping.writable
+    if policy == "propagate" and not spec.systems[target].deletable:
+        if not retires:
+            _hold(drafter, thread, UNDELETABLE)
+            return
+        policy = "archive"
+    if policy == "archive" and not retires:
         policy = "ignore"
     if policy == "ignore":
         close(drafter, thread, ended=target.other)
@@ -126,12 +134,16 @@ def _held_or_decided(drafter: Drafter, thread: Thread, reason: str) -> None:
     conflict = item.conflicts.get("*")
     if conflict is None or conflict.choice is None:
         _hold(drafter, thread, reason)
+        if reason == CHILDREN:
+            gone = deleted_side(item)
+            drafter.hint(gone, str(item.keys[gone]), reason, drafter.now + WAITS)
         return
     gone = deleted_side(item)
-    if reason == CHANGED and conflict.choice is gone:
+    if reason in (CHANGED, CHILDREN) and conflict.choice is gone:
         record = item.records[gone.other]
         settlement = Settlement(item.keys[gone], None, None, {}, ["*", *item.conflicts], None, [], {}, True)
         thread.result = "updated"
+        drafter.work.tally.extra["deleted"] += 1
         version = record.version if record is not None else None
         drafter.pend(thread, gone.other, Op.DELETE, {}, version, settlement, {}, (), rule="a person chose to delete")
         return

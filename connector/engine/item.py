@@ -73,7 +73,8 @@ class UnitPlan:
 class ItemPlan:
     """What happens to one item: a step for the record, and where it merges, a plan per unit that is not kept.
 
-    taken: a record of it was linked since it was read; it is looked at again.
+    taken: a record of it was linked since it was read; it is looked at again. told: nothing happened since a person
+    was asked about it.
     """
 
     item: Item
@@ -87,6 +88,7 @@ class ItemPlan:
     reason: str = ""
     refused: bool = False
     taken: bool = False
+    told: bool = False
 
     def targets(self) -> list[Side]:
         """Sides that get a write."""

@@ -117,6 +117,27 @@ def match(work: Work) -> None:
             _print_singles(work, side)
         for rule in range(len(work.spec.match)):
             work.spool.match(rule)
+        _match_own(work)
+
+
+def _match_own(work: Work) -> None:
+    """Mate what we made and no link knows (an older store was put back) with the only record of its name over there.
+
+    Where several could be meant, all of them wait: made again, it would be there twice.
+    """
+    first = len(work.spec.match)
+    for number, side in enumerate(SIDES, first):
+        if not work.unlinked_own[side]:
+            continue
+        for where in SIDES:
+            after = 0
+            while singles := work.spool.singles(where, after, 500):
+                after = singles[-1].seq
+                wanted = [found for found in singles if where is not side or (found.own and found.partner is None)]
+                empty = (b"",) * number
+                prints = [(f.seq, (*empty, work.name_print(work.decode(where, f.record)))) for f in wanted]
+                work.spool.add_prints(prints)
+        work.spool.match(number)
 
 
 def _print_singles(work: Work, side: Side) -> None:

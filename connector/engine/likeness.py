@@ -57,12 +57,29 @@ def assign(
             made.append((alike[0], left[0]))
         else:
             unclear.extend((row, len(left)) for row in alike)
-    return made, missing, unclear
+            left = []
+        free[name] = [record for record in left if not (len(left) == len(alike) == 1)]
+    return _over_names(made, missing, unclear, [record for records in free.values() for record in records])
+
+
+def _over_names(
+    made: list[tuple[IntentRow, Record]],
+    missing: list[IntentRow],
+    unclear: list[tuple[IntentRow, int]],
+    rest: Sequence[Record],
+) -> tuple[list[tuple[IntentRow, Record]], list[IntentRow], list[tuple[IntentRow, int]]]:
+    """A record may have been given another name since we made it: what is left over may be one of those not found."""
+    if not rest or not missing:
+        return made, missing, unclear
+    if len(rest) == len(missing) == 1 and not unclear:
+        return [*made, (missing[0], rest[0])], [], unclear
+    return made, [], [*unclear, *((row, len(rest)) for row in missing)]
 
 
 def name_of(work: Work, values: Values) -> bytes:
-    """Required fields and whatever names a record, as one comparable text."""
-    names = [n for n, f in work.spec.entity.fields.items() if f.required or n in work.spec.entity.label]
+    """Required fields and whatever names a record, as one comparable text; references are no part of a name."""
+    fields = work.spec.entity.fields
+    names = [n for n, f in fields.items() if (f.required or n in work.spec.entity.label) and f.ref is None]
     return "\x1f".join(str(values.get(name)) for name in names).encode()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from math import inf
 
 from connector.engine.effects import Call, Effects, Tell, call, commit, look
 from connector.engine.lease import keep_lease
@@ -114,9 +115,13 @@ def take_records(
     unlinked: list[Unlinked] = []
     seen: list[LinkRow] = []
     unsure: list[Key] = []
+    again: list[Key] = []
+    over: list[Key] = []
     for record in records:
         link = links.get(record.key)
         if _is_over(known, side, record.key, record):
+            if link is None and record.key in dead:
+                over.append(record.key)
             continue
         parked = dead.get(record.key)
         if parked is not None and ((parked.version == record.version and not forced) or _is_unsure(parked, record)):
@@ -125,7 +130,7 @@ def take_records(
             unsure.append(record.key)
         elif link is not None:
             # A parked record that is as both last agreed has nothing left to refuse: it is looked at to be released.
-            _take_linked(work, side, record, link, linked, seen, forced=forced or parked is not None)
+            _take_linked(work, side, record, link, linked, seen, again, forced=forced or parked is not None)
         else:
             _take_unlinked(work, side, record, unlinked)
     if linked:
@@ -137,8 +142,20 @@ def take_records(
         work.spool.note_listed(side, [link.id for link in links.values()])
     if seen and not work.dry:
         yield from commit(lambda tx: tx.update_links(seen))
+    if over and not work.dry:
+        yield from commit(lambda tx: _forget(tx, work.spec.kind, side, over))
+    if again and not work.dry:
+        # Not found before, and here again: a later miss is a first one.
+        yield from commit(lambda tx: tx.drop_hints(work.spec.kind, side, again))
     if forced and unsure and not work.dry:
         yield from commit(lambda tx: tx.drop_hints(work.spec.kind, side, unsure))
+
+
+def _forget(tx: Tx, kind: str, side: Side, keys: Collection[Key]) -> None:
+    """These records are gone before they were linked: nothing waits for them any more."""
+    tx.drop_hints(kind, side, keys)
+    tx.drop_dead(kind, side, keys)
+    tx.drop_candidates(kind, side, keys)
 
 
 def _is_unsure(parked: DeadRow, record: Record) -> bool:
@@ -154,6 +171,7 @@ def _take_linked(
     link: LinkRow,
     linked: list[tuple[int, Record | None, Key]],
     seen: list[LinkRow],
+    again: list[Key],
     *,
     forced: bool,
 ) -> None:
@@ -167,6 +185,8 @@ def _take_linked(
             work.tally.add("unchanged")
             if record.version != link.seen[side]:
                 seen.append(replace(link, seen=link.seen.with_(side, record.version)))
+            if (side, record.key) in work.doubted:
+                again.append(record.key)
             return
     if gone:
         work.vanished[side] += 1
@@ -197,7 +217,20 @@ def _take_unlinked(work: Work, side: Side, record: Record, unlinked: list[Unlink
         return
     # Where a system does not tell who made a record, the key it carries does: nobody but us writes it there.
     tagged = partner is not None and work.spec.systems[side].principal is None
-    unlinked.append((record, tagged or work.is_ours(side, record), partner))
+    own = tagged or work.is_ours(side, record)
+    work.unlinked_own[side] += own and partner is None
+    unlinked.append((record, own, partner))
+
+
+def note_doubted(work: Work) -> Effects[None]:
+    """Remember which records an earlier run did not find, in case one of them shows up."""
+    after = ("", "")
+    while True:
+        hints: list[HintRow] = yield from look(_due(work.spec.kind, inf, after))
+        if not hints:
+            return
+        after = (hints[-1].side.value, hints[-1].key)
+        work.doubted.update((hint.side, hint.key) for hint in hints if hint.reason == MISSING)
 
 
 def read_hints(work: Work, at: float) -> Effects[int]:
@@ -263,7 +296,7 @@ def read_keys(
         work.vanished[side] += len(missing)
         work.spool.add_linked(side, missing, replacing=False)
     if over and not work.dry:
-        yield from commit(lambda tx: tx.drop_hints(work.spec.kind, side, over))
+        yield from commit(lambda tx: _forget(tx, work.spec.kind, side, over))
     yield from take_records(work, side, list(found.values()), known, forced=True)
 
 

@@ -18,12 +18,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import msgspec
-
 from connector.engine.effects import Call, Effects, call, commit, look, now
 from connector.engine.likeness import assign, own_unlinked, shows
-from connector.engine.results import Results, store_results
-from connector.engine.settle import Settlement, forget, settle, thaw
+from connector.engine.results import Results, mark_sent, store_results
+from connector.engine.settle import Settlement, forget, sent_values, settle, thaw
 from connector.engine.work import Work, released_by
 from connector.errors import ConnectorError, DeniedError, StaleError, TransientError, UncertainError
 from connector.model.records import Key, Op, Outcome, Record, Write, WriteResult
@@ -54,7 +52,7 @@ def recover(work: Work) -> Effects[None]:
         found.links = yield from look(_links([row.link for row in rows]))
         at = yield from now()
         yield from _page(work, rows, found, at)
-        yield from commit(lambda tx, found=found: store_results(tx, work, found), durable=True)  # type: ignore[misc]
+        yield from commit(lambda tx, found=found, at=at: store_results(tx, work, found, at), durable=True)  # type: ignore[misc]
         work.tally.extra["recovered"] += len(found.done)
 
 
@@ -82,8 +80,12 @@ def _page(work: Work, rows: Sequence[IntentRow], found: _Found, at: float) -> Ef
     for row in rows:
         if row.state is IntentState.PLANNED:
             _drop(work, row, found, at, "planned, never sent")
+            _unmade(row, found)
     for side in SIDES:
-        mine = [row for row in rows if row.side is side and row.state is not IntentState.PLANNED]
+        mine = [row for row in rows if row.side is side and row.state is IntentState.SENT]
+        acked = [row for row in rows if row.side is side and row.state is IntentState.ACKED]
+        if acked:
+            yield from _acked(work, side, acked, found, at)
         creates = [row for row in mine if row.op == Op.CREATE]
         updates = [row for row in mine if row.op == Op.UPDATE]
         deletes = [row for row in mine if row.op == Op.DELETE]
@@ -102,6 +104,28 @@ def _drop(work: Work, row: IntentRow, found: _Found, at: float, reason: str) -> 
     key = settlement.source_key
     if key is not None:
         found.hints.append(HintRow(work.spec.kind, row.side.other, key, None, reason, at, 0, None, at))
+
+
+def _unmade(row: IntentRow, found: _Found) -> None:
+    """A create that is known not to have happened: its record is unlinked again."""
+    if row.op == Op.CREATE:
+        found.unmade.append(row.link)
+
+
+def _acked(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at: float) -> Effects[None]:
+    """Applied and not shown: read until the record is newer than before the write, then settle."""
+    keys = {row.token: row.target or str(found.links[row.link].keys[side]) for row in rows}
+    records: Mapping[Key, Record] = yield from call(
+        side, "read", work.spec.systems[side].object, list(dict.fromkeys(keys.values()))
+    )
+    for row in rows:
+        record = records.get(keys[row.token])
+        if record is None or record.fields is None:
+            _drop(work, row, found, at, "written, and gone since")
+        elif record.version == row.pre_version:
+            work.leave(row.link, row.side, row.op)
+        else:
+            _settle(work, row, record, found, at, acked=row.op == Op.UPDATE)
 
 
 # -------------------------------------------------------------------------------------------------- creates
@@ -178,8 +202,12 @@ def _park(work: Work, row: IntentRow, found: _Found, at: float, code: str, detai
     short = "outcome unknown" if code == "uncertain" else f"{work.spec.names[row.side]} refused it"
     kind, side, version = work.spec.kind, row.side.other, settlement.version
     found.done.append(row.token)
+    link: int | None = row.link
+    if code != "uncertain":
+        _unmade(row, found)
+        link = None if row.op == Op.CREATE else link
     work.tally.extra["parked"] += 1
-    found.dead.append(DeadRow(kind, side, key, row.op, short, code, at, 1, version, row.link, work.hide(detail)))
+    found.dead.append(DeadRow(kind, side, key, row.op, short, code, at, 1, version, link, work.hide(detail)))
 
 
 # ------------------------------------------------------------------------------------------------- sending
@@ -189,7 +217,8 @@ def _send_again(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found
     """The same bytes and the same key, batch by batch."""
     system = work.spec.systems[side]
     capabilities = system.capabilities
-    yield from commit(lambda tx: tx.mark_intents([row.token for row in rows], IntentState.SENT, at), durable=True)
+    at = yield from now()
+    yield from commit(lambda tx: mark_sent(tx, work, [row.token for row in rows], at), durable=True)
     for start in range(0, len(rows), capabilities.batch_write):
         part = rows[start : start + capabilities.batch_write]
         writes = [_write(work, row) for row in part]
@@ -234,7 +263,8 @@ def _write(work: Work, row: IntentRow) -> Write:
 def _take(work: Work, row: IntentRow, outcome: Outcome, found: _Found, at: float) -> None:
     error = outcome.error
     if error is None and outcome.record is not None:
-        _settle(work, row, outcome.record, found, at)
+        sure = not outcome.existed
+        _settle(work, row, outcome.record, found, at, own=sure or None, acked=sure)
     elif error is None:
         _gone_or_hint(work, row, outcome, found, at)
     elif isinstance(error, (UncertainError, TransientError, DeniedError)):
@@ -278,6 +308,7 @@ def _read_back(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found,
         record = records.get(str(row.target))
         if record is None or record.fields is None or row.op != Op.UPDATE:
             _drop(work, row, found, at, "outcome unknown, read again")
+            _unmade(row, found)
             continue
         sent = _sent(work, row)
         shown = work.decode(side, record).values
@@ -288,22 +319,24 @@ def _read_back(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found,
 
 
 def _sent(work: Work, row: IntentRow) -> Values:
-    """What was sent, as the target would show it."""
-    fields = msgspec.json.decode(work.vault.open(row.body, b"intent"))
-    names = {n for unit in row.fields.split(",") if unit for n in _unit_fields(work, unit)}
-    decoded = work.spec.systems[row.side].mapping.decode(fields)
-    return {name: value for name, value in decoded.values.items() if name in names}
+    body = work.vault.open(row.body, b"intent")
+    return sent_values(work, row.side, body, [unit for unit in row.fields.split(",") if unit])
 
 
-def _unit_fields(work: Work, unit: str) -> tuple[str, ...]:
-    known = work.shape.by_name.get(unit)
-    return known.fields if known is not None else (unit,)
-
-
-def _settle(work: Work, row: IntentRow, record: Record, found: _Found, at: float) -> None:
+def _settle(
+    work: Work,
+    row: IntentRow,
+    record: Record,
+    found: _Found,
+    at: float,
+    *,
+    own: bool | None = None,
+    acked: bool = True,
+) -> None:
     """Applied: link and base as the settlement says, and a hint so that the record is looked at once more.
 
-    What is shown now may be younger than our write: only where we wrote last is it all ours.
+    own: the record is the answer to the write itself. None: what is shown may be younger than our write; only where we
+    wrote last is it all ours. acked: see `settle`.
     """
     link = found.updates.get(row.link, found.links[row.link])
     settlement = thaw(row.context)
@@ -313,9 +346,10 @@ def _settle(work: Work, row: IntentRow, record: Record, found: _Found, at: float
     base = work.base_of(link)
     if names := work.outdated(settlement.layout):
         forget(settlement, names)
-    own = work.is_last_ours(row.side, record)
+    if own is None:
+        own = acked and work.is_last_ours(row.side, record)
     sent = None if own else _sent(work, row)
-    new, _, _ = settle(work, link, base, settlement, row.side, record, own=own, sent=sent)
+    new, _, _ = settle(work, link, base, settlement, row.side, record, own=own, sent=sent, acked=acked)
     found.updates[link.id] = new
     found.closed.extend((link.id, unit) for unit in settlement.closes)
     if row.op == Op.CREATE:

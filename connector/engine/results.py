@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from connector.engine.lease import fence
 from connector.engine.work import Work
 from connector.model.records import Key, Op
-from connector.model.rows import DeadRow, HintRow, JournalRow, LinkRow, LinkState
+from connector.model.rows import CandidateRow, DeadRow, HintRow, IntentState, JournalRow, LinkRow, LinkState
 from connector.model.values import SIDES, Side
 from connector.ports import Tx
 
 
 @dataclass(slots=True)
 class Results:
-    """Rows to store. done: tokens of intents that are over. closed: conflicts that are. released: see HintRow.waits."""
+    """Rows to store. done: tokens of intents that are over. closed: conflicts that are. released: see HintRow.waits.
+
+    acked: tokens of intents that were applied and not shown. unmade: half links whose create is known not to have
+    happened: the record is unlinked again.
+    """
 
     updates: dict[int, LinkRow] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
@@ -23,6 +29,9 @@ class Results:
     closed: list[tuple[int, str]] = field(default_factory=list)
     tombstones: list[tuple[Side, Key]] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
+    acked: list[str] = field(default_factory=list)
+    unmade: list[int] = field(default_factory=list)
+    candidates: list[CandidateRow] = field(default_factory=list)
 
     def end(self, link: LinkRow, target: Side, op: str) -> LinkRow:
         """The image on `target` was deleted or put out of use: the link is over. A deleted record's print is cleared,
@@ -37,13 +46,26 @@ class Results:
         return closed
 
 
-def store_results(tx: Tx, work: Work, results: Results) -> None:
+def mark_sent(tx: Tx, work: Work, tokens: Sequence[str], at: float) -> None:
+    """These are about to be sent, by the one run that may."""
+    fence(tx, work, at)
+    tx.mark_intents(tokens, IntentState.SENT, at)
+
+
+def store_results(tx: Tx, work: Work, results: Results, at: float) -> None:
     """Everything in one transaction: what is over, and what it leaves."""
     kind = work.spec.kind
+    fence(tx, work, at)
     if results.updates:
         tx.update_links(list(results.updates.values()))
     if results.done:
         tx.drop_intents(results.done)
+    if results.acked:
+        tx.mark_intents(results.acked, IntentState.ACKED, at)
+    if results.unmade:
+        tx.drop_links(results.unmade)
+    if results.candidates:
+        tx.put_candidates(results.candidates)
     if results.closed:
         tx.drop_conflicts(results.closed)
     for side in SIDES:

@@ -11,6 +11,7 @@ from dataclasses import replace
 import msgspec
 
 from connector.engine.item import Item
+from connector.engine.likeness import shows
 from connector.engine.shape import ABSENT, is_blank
 from connector.engine.work import Work
 from connector.mapping.translate import Decoded
@@ -79,6 +80,14 @@ def forget(settlement: Settlement, names: frozenset[str]) -> None:
         settlement.lines = None
 
 
+def sent_values(work: Work, side: Side, body: bytes, units: Iterable[str]) -> dict[str, Value]:
+    """What a write's body says of these units, as the target would show it."""
+    by_name = work.shape.by_name
+    names = {name for unit in units for name in (by_name[unit].fields if unit in by_name else (unit,))}
+    decoded = work.spec.systems[side].mapping.decode(msgspec.json.decode(body))
+    return {name: value for name, value in decoded.values.items() if name in names}
+
+
 def source_of(work: Work, item: Item, source: Side, link: int, units: Iterable[str]) -> tuple[Prints, dict[str, bytes]]:
     """What the source shows of these units: their prints, and sealed values of those that keep them."""
     shape, encodings, values = work.shape, item.encodings[source], item.decoded[source].values
@@ -111,11 +120,13 @@ def settle(
     *,
     own: bool,
     sent: Mapping[str, Value] | None = None,
+    acked: bool = True,
 ) -> tuple[LinkRow, Decoded, dict[str, bytes]]:
     """The link after the write, and what the record shows, decoded and encoded.
 
-    own: the record shown is certainly the result of our write. Otherwise `sent` was applied and somebody may have
-    written since: a unit that shows something else takes what was sent as its base, and the next plan sees the change.
+    own: the record shown is certainly the result of our write. Otherwise a unit that shows what was `sent` is settled.
+    One that shows something else: where the write was certainly applied (acked), somebody has written since, and what
+    was sent is the base, so that the next plan sees the change; where it may never have been, nothing is agreed.
     """
     decoded = work.decode(target, record)
     shown = work.shape.encodings(decoded.values)
@@ -124,14 +135,15 @@ def settle(
     for unit, source_print in settlement.units.items():
         if unit in settlement.shared:
             _settle_half(base, unit, settlement, target)
-        elif unit in settlement.blank and not is_blank(shown.get(unit, ABSENT)):
             continue
-        elif unit != "lines" and unit in settled and unit in shown:
+        blank = unit in settlement.blank and not is_blank(shown.get(unit, ABSENT))
+        doubtful = not own and not acked and settled.get(unit) != shown.get(unit)
+        if unit != "lines" and unit in settled and unit in shown and not blank and not doubtful:
             base.prints[unit] = _pair(target, source_print, work.shape.print(unit, settled[unit], target, link.id))
             _seal(work, base, unit, settlement, values, target)
     if settlement.written:
         note_writes(base, target, settlement.written, work.started)
-    if settlement.lines is not None and own:
+    if settlement.lines is not None and (own or shows(decoded.values, _only_lines(sent))):
         _settle_lines(work, link.id, base, settlement, target, decoded.values.get("lines"))
         base.prints.pop("lines", None)  # nobody has yet looked at what else the list shows
         both = "lines" in settlement.units and "lines" not in settlement.shared
@@ -144,7 +156,7 @@ def settle(
     seen = link.seen.with_(target, _greatest(link.seen[target], record.version))
     if settlement.whole is not None:
         prints = prints.with_(target.other, settlement.whole)
-        seen = seen.with_(target.other, _greatest(link.seen[target.other], settlement.version))
+    seen = seen.with_(target.other, _greatest(link.seen[target.other], settlement.version))
     after = replace(
         link,
         state=LinkState.LINKED,
@@ -166,6 +178,11 @@ def _settle_half(base: Base, unit: str, settlement: Settlement, target: Side) ->
     base.prints[unit] = _pair(target, settlement.units[unit], old[0 if target is Side.LEFT else 1])
     if unit in settlement.sealed:
         base.sealed[unit] = settlement.sealed[unit]
+
+
+def _only_lines(values: Mapping[str, Value] | None) -> dict[str, Value]:
+    """The lines among the values; something no record shows where there are none."""
+    return {"lines": values["lines"] if values and "lines" in values else ()}
 
 
 def _lines_agreed(work: Work, link: int, base: Base, target: Side, shown: Value) -> bool:

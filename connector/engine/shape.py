@@ -16,6 +16,9 @@ from connector.ports import Vault
 
 ABSENT = b"\x01"
 SEPARATOR = b"\x1f"
+FIGURES = ("subtotal", "tax", "total")
+SUM = "="
+"""Under this name encodings hold the figures of a document: no unit, but a document whose figures changed changed."""
 
 Encodings = Mapping[str, bytes]
 
@@ -108,6 +111,9 @@ class Shape:
             lines = values.get("lines")
             if isinstance(lines, tuple):
                 found["lines"] = self._lines(lines)
+            figures = [encode(values[name]) for name in FIGURES if name in values]
+            if figures:
+                found[SUM] = SEPARATOR.join(figures)
         return found
 
     def _lines(self, lines: Iterable[Line]) -> bytes:
@@ -121,11 +127,15 @@ class Shape:
     def whole(self, encodings: Encodings, side: Side, link: int) -> bytes:
         """One print of the whole record as that side shows it."""
         get = encodings.get
-        return self._print(b"\x1e".join([get(name, ABSENT) for name in self.units]), link, person("record", side))
+        parts = [get(name, ABSENT) for name in self.units]
+        if SUM in encodings:
+            parts.append(encodings[SUM])
+        return self._print(b"\x1e".join(parts), link, person("record", side))
 
     def written(self, values: Values, side: Side, link: int) -> dict[str, bytes]:
         """Unit -> print of these values, as they are written to a side."""
-        return {name: self.print(name, encoding, side, link) for name, encoding in self.encodings(values).items()}
+        shown = self.encodings(values)
+        return {name: self.print(name, encoding, side, link) for name, encoding in shown.items() if name != SUM}
 
     def print(self, unit: str, encoding: bytes, side: Side, link: int) -> bytes:
         return self._print(encoding, link, self._persons[side][unit])

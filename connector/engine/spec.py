@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from connector.mapping.translate import Mapping
@@ -19,13 +20,25 @@ def kind_name(left: str, right: str, entity: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SystemSpec:
-    """One side. principal: the name under which we write, as records show it; None when the system does not tell."""
+    """One side. principal: the name under which we write, as records show it; None when the system does not tell.
+
+    deletable: whether its records of this kind can be deleted at all.
+    """
 
     name: str
     object: str
     mapping: Mapping
     capabilities: Capabilities
     principal: str | None
+    deletable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """Records that cannot be without one of ours: their object, and their field that refers to it, per side."""
+
+    objects: Sides[str]
+    fields: Sides[str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +47,10 @@ class SyncSpec:
 
     units: what merges, in layout order. creates: the sides on which records may be created. match: first-link rules,
     each a tuple of fields. deletes: ignore, archive, propagate or ask. settle: seconds after which an unknown outcome
-    may be looked up; overlap: seconds a feed without exact cursor is read back. children: kinds whose records refer to
-    this one. margin: seconds within which `newest` is not decided. on_remap: policy for units that are read in another
-    way than when both sides last agreed, or are new in the mapping, and do not agree; None: each unit's `initial`.
+    may be looked up; overlap: seconds a feed without exact cursor is read back. children: records without which this
+    one is not deleted. margin: seconds within which `newest` is not decided. on_remap: policy for units that are read
+    in another way than when both sides last agreed, or are new in the mapping, and do not agree; None: each unit's
+    `initial`.
     """
 
     name: str
@@ -52,6 +66,7 @@ class SyncSpec:
     retention: float = 30 * 86400.0
     expected: int | None = None
     on_remap: Policy | None = None
+    children: tuple[Child, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -76,3 +91,18 @@ class SyncSpec:
         if not self.creates:
             return Flow.NONE
         return Flow.L2R if Side.RIGHT in self.creates else Flow.R2L
+
+
+def children_of(parent: str, others: Iterable[tuple[Entity, Sides[Mapping]]]) -> tuple[Child, ...]:
+    """What requires a record of this entity, among the entities kept in step between the same two systems."""
+    return tuple(
+        _child(mappings, field.name)
+        for entity, mappings in others
+        for field in entity.fields.values()
+        if field.ref == parent and field.required
+    )
+
+
+def _child(mappings: Sides[Mapping], reference: str) -> Child:
+    fields = mappings.map(lambda mapping: mapping.source_of(reference))
+    return Child(mappings.map(lambda mapping: mapping.object), fields)

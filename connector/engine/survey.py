@@ -116,6 +116,8 @@ def lines_of(work: Work, plan: ItemPlan) -> list[PlanLine]:
     item, spec = plan.item, work.spec
     if item.link is not None and item.link.id in work.open_links:
         return [PlanLine(spec.name, "wait", None, item.keys, reason="an earlier write's outcome is not known yet")]
+    if plan.told:
+        return []
     if plan.taken:
         return [PlanLine(spec.name, "wait", None, item.keys, reason=plan.reason, label=label(work, item))]
     if plan.create is not None:
@@ -168,7 +170,8 @@ def _ending_line(work: Work, plan: ItemPlan) -> PlanLine:
         action = {Step.HOLD: "conflict", Step.CLOSE: "close", Step.MERGED: "close", Step.WAIT: "wait"}.get(
             step, "confirm"
         )
-        return PlanLine(spec.name, action, None, item.keys, (), f"record table: {step}", "", digest, label(work, item))
+        rule = f"record table: {step}"
+        return PlanLine(spec.name, action, None, item.keys, (), rule, plan.reason, digest, label(work, item))
     policy = "ignore" if spec.entity.projects else spec.deletes
     action = {"ignore": "close", "archive": "retire", "propagate": "delete", "ask": "conflict"}[policy]
     side = step.target if action in ("retire", "delete") else None

@@ -15,7 +15,7 @@ from connector.engine.effects import Effects, NewId, Tell, commit, look, now
 from connector.engine.item import Item, ItemPlan
 from connector.engine.items import each_batch, match, project, recall
 from connector.engine.lease import keep_lease, take_lease
-from connector.engine.read import gather, read_feeds, read_hints, read_keys
+from connector.engine.read import gather, note_doubted, read_feeds, read_hints, read_keys
 from connector.engine.recover import note_open, recover
 from connector.engine.shape import Shape
 from connector.engine.spec import SyncSpec
@@ -142,6 +142,7 @@ def _begin(spec: SyncSpec, vault: Vault, spool: Spool, *, dry: bool) -> Effects[
 def _read(work: Work, at: float, *, full: bool) -> Effects[None]:
     read_by: str | None = yield from look(lambda tx: tx.cursor(work.spec.kind, Side.LEFT, LAYOUT))
     # Where a mapping changed, records that did not are to be looked at as well.
+    yield from note_doubted(work)
     yield from read_feeds(work, full=full or read_by != str(work.layout))
     yield from read_hints(work, at)
     yield from _complete(work)

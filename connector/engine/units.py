@@ -12,7 +12,7 @@ from connector.merge.fields import Cell, Decision, Verb, decide
 from connector.merge.functions import FUNCTIONS
 from connector.merge.lines import LineTools, merge_lines
 from connector.merge.oscillation import oscillates
-from connector.merge.rules import Unit
+from connector.merge.rules import Flow, Unit
 from connector.model.canonical import load
 from connector.model.rows import FROZEN, OSCILLATION, ConflictRow
 from connector.model.values import SIDES, Line, Ref, Side, Sides, Value
@@ -221,6 +221,9 @@ class Units:
             return UnitPlan(unit, Decision(Verb.HOLD, 16), reason=str(error))
         except UnlinkedError as error:
             return UnitPlan(unit, Decision(Verb.DEFER, 17), waits=error.waits)
+        if merged.decision.verb is Verb.KEEP and merged.decision.row != 0 and not frozen:
+            # Looked at in full, and nothing to do: drift that is ignored, or lines in another order. So it stays.
+            merged.decision = Decision(Verb.ADOPT, 2 if unit.flow is Flow.BOTH else 10)
         plan = UnitPlan(unit, merged.decision, lines=merged)
         for side in SIDES:
             writes = merged.writes[side]

@@ -69,7 +69,9 @@ class Chain:
 class Work:
     """One run of one sync. looked: when the hints were read last; one that came since is not dropped unread.
 
-    behind: versions that were announced for records of which only older ones could be read.
+    behind: versions that were announced for records of which only older ones could be read. doubted: records that an
+    earlier run did not find. unlinked_own: how many records were read that we made, that no link knows and that carry
+    no key of the other side.
     """
 
     spec: SyncSpec
@@ -98,6 +100,8 @@ class Work:
     trouble: list[str] = field(default_factory=list)
     missing_since: dict[tuple[Side, Key], float] = field(default_factory=dict)
     behind: dict[tuple[Side, Key], Version] = field(default_factory=dict)
+    doubted: set[tuple[Side, Key]] = field(default_factory=set)
+    unlinked_own: Counter[Side] = field(default_factory=Counter)
     made: dict[int, LinkRow] = field(default_factory=dict)
     made_up: Iterator[int] = field(default_factory=lambda: count(MADE_UP))
 
@@ -137,7 +141,7 @@ class Work:
 
     def hide(self, detail: str) -> bytes:
         """A sentence that may quote a customer's value, sealed for the store; `vault.open(..., DETAIL)` shows it."""
-        return self.vault.seal(detail.encode(), DETAIL)
+        return self.vault.seal(detail.encode(errors="replace"), DETAIL)
 
     def hide_text(self, detail: str) -> str:
         """The same as text, for a column of words; `open_text` shows it. Empty stays empty."""
@@ -157,6 +161,11 @@ class Work:
             whole = "\x1f".join(parts).encode()
             prints.append(self.vault.print(whole, 0, b"match%d" % number) if all(parts) else b"")
         return tuple(prints)
+
+    def name_print(self, decoded: Decoded) -> bytes:
+        """A print of what people call the record, equal on both sides; b"" for one without a name."""
+        text = "\x1f".join(plain(decoded.values.get(name)) for name in self.spec.entity.label)
+        return self.vault.print(text.encode(), 0, b"name") if text.strip("\x1f") else b""
 
 
 def open_text(vault: Vault, text: str) -> str:

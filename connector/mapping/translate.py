@@ -93,6 +93,10 @@ class Mapping:
         in_scope = True if self._filter is None else self._holds(fields, held)
         return Decoded(values, held, partner, in_scope)
 
+    def source_of(self, name: str) -> str | None:
+        """The system's field from which a canonical field is read; None where it is derived or not mapped."""
+        return next((entry.source for entry in self.spec.entries if name in entry.names), None)
+
     def place(self, fields: Fields[str, Any]) -> tuple[str | None, bool]:
         """(partner, in_scope) of a record, as `decode` gives them, without decoding the rest."""
         partner = None if self.external_key is None else _key(fields.get(self.external_key))

@@ -97,9 +97,11 @@ def write(target: Side, row: int, loser: Side | None = None, *, closes: bool = F
 def decide(unit: Unit, cell: Cell) -> Decision:
     """The verb for one unit. Total over all cells; `decide(mirror(x)) == mirror(decide(x))`."""
     decision = _choose(unit, cell)
-    targets = (Side.LEFT, Side.RIGHT) if decision.verb is Verb.MERGE else (decision.verb.target,)
+    # While a reference leads to nothing known, nobody can say whether both sides differ.
+    both = decision.verb is Verb.MERGE or (decision.verb is Verb.CONFLICT and bool(cell.unlinked))
+    targets = (Side.LEFT, Side.RIGHT) if both else (decision.verb.target,)
     for target in targets:
-        if target in cell.no_image:
+        if target in cell.no_image and decision.verb is not Verb.CONFLICT:
             return Decision(Verb.HOLD, 16)
     for target in targets:
         if target in cell.unlinked:

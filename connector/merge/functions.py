@@ -11,15 +11,20 @@ MergeFunction = Callable[[Value, Value, Value], Value]
 
 
 def add_changes(base: Value, left: Value, right: Value) -> Value:
-    """Counters: both changes count. base 10, left 12, right 7 -> 9. Raises ValueError where it does not apply."""
+    """Counters: both changes count. base 10, left 12, right 7 -> 9. Raises ValueError where it does not apply.
+
+    The same value on both sides is one change seen twice.
+    """
     if isinstance(base, Money) and isinstance(left, Money) and isinstance(right, Money):
         if len({base.currency, left.currency, right.currency}) == 1:
+            if left == right:
+                return left
             return Money(left.amount + right.amount - base.amount, base.currency)
         raise ValueError("add_changes needs one currency")
     if isinstance(base, Decimal) and isinstance(left, Decimal) and isinstance(right, Decimal):
-        return left + right - base
+        return left if left == right else left + right - base
     if type(base) is int and type(left) is int and type(right) is int:
-        return left + right - base
+        return left if left == right else left + right - base
     raise ValueError("add_changes needs three numbers")
 
 

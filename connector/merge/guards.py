@@ -111,6 +111,11 @@ _CARRIED = {
 }
 
 
+def _beside(side: Side, names: Sides[str], totals: Totals) -> str:
+    other = totals.deletes[side.other]
+    return f", {other} in {names[side.other]} beside" if other else ""
+
+
 def _shrank(side: Side, name: str, limits: Limits, totals: Totals, stop: Callable[[str, str], None]) -> None:
     missing = totals.missing[side]
     if limits.shrank is not None and missing > (most := limits.shrank.of(totals.linked, FLOOR_DELETES)):
@@ -126,10 +131,10 @@ def _deletes(side: Side, names: Sides[str], limits: Limits, totals: Totals, stop
         most = limits.deletes.of(totals.linked)
     else:
         most = max(FLOOR_DELETES, ceil(0.01 * totals.linked))
-    if totals.deletes[side] and totals.deletes[side] + totals.deletes_today > most:
+    if totals.deletes[side] and sum(totals.deletes) + totals.deletes_today > most:
         stop(
             "deletes",
             f"{totals.deletes[side]} of {totals.linked} records were deleted in {names[side.other]}; carrying that "
             f"over would {_CARRIED[totals.policy].format(totals.deletes[side], names[side])} "
-            f"({totals.deletes_today} already in 24 hours), at most {most}.",
+            f"({totals.deletes_today} already in 24 hours{_beside(side, names, totals)}), at most {most}.",
         )

@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from connector.merge.base import LineBase, Pair
+from connector.merge.base import PRINT, LineBase, Pair
 from connector.merge.fields import Cell, Decision, Verb, decide
 from connector.merge.rules import Drift, Flow, Policy, Unit
 from connector.model.values import Line, Side, Sides, Value
 
 Prints = Mapping[str, bytes]
+NONE = bytes(PRINT)
+"""Stands for the print of a line that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,9 @@ def merge_lines(
     if unit.flow is Flow.NONE:
         return LinesPlan(Decision(Verb.KEEP, 0), list(base or ()))
     pairs, alone, gone = _pair(base, lines, tools)
+    if frozen and chosen is not None and not unit.flow.allows(chosen.other):
+        # A person decided to keep what the target of one way has: accept the lists as they are.
+        return LinesPlan(Decision(Verb.ADOPT, 15, closes=True), _accepted(pairs, alone, gone, lines, tools))
     work = _Work(
         keep=lines.map(lambda side: {str(line.key): LineWrite(None, line, ()) for line in side}),
         added=Sides([], []),
@@ -160,23 +165,74 @@ def _pair(
     in_gone = Sides({known.left for known in gone}, {known.right for known in gone})
     free_left = [line for key, line in left.items() if key not in in_gone.left]
     free_right = [line for key, line in right.items() if key not in in_gone.right]
-    for line in list(free_left):
-        mate = _mate(line, free_right, tools)
-        if mate is not None:
-            pairs.append((line, mate, None))
-            free_left.remove(line)
-            free_right.remove(mate)
+    for mates in (_partners, lambda one, other: all(tools.agree(name, one, other) for name in tools.fields)):
+        for line in list(free_left):
+            mate = next((other for other in free_right if mates(line, other)), None)
+            if mate is not None:
+                pairs.append((line, mate, None))
+                free_left.remove(line)
+                free_right.remove(mate)
+        gone = [known for known in gone if not _is_back(known, left, right, free_left, free_right, mates, pairs)]
     return pairs, Sides(free_left, free_right), gone
 
 
-def _mate(line: Line, others: Sequence[Line], tools: LineTools) -> Line | None:
-    for other in others:
-        if (line.partner and line.partner == other.key) or (other.partner and other.partner == line.key):
-            return other
-    for other in others:
-        if all(tools.agree(name, line, other) for name in tools.fields):
-            return other
-    return None
+def _is_back(
+    known: LineBase,
+    left: dict[str, Line],
+    right: dict[str, Line],
+    free_left: list[Line],
+    free_right: list[Line],
+    mates: Callable[[Line, Line], bool],
+    pairs: list[_Paired],
+) -> bool:
+    """Whether the line that one side lost is there again under another key: added anew by a write we heard nothing of,
+    or by a person. It is paired then, and not added a second time."""
+    one, other = left.get(known.left), right.get(known.right)
+    if one is not None and other is None and known.right:
+        mate = next((line for line in free_right if mates(one, line)), None)
+        if mate is not None:
+            free_right.remove(mate)
+            pairs.append((one, mate, None))
+        return mate is not None
+    if other is not None and one is None and known.left:
+        mate = next((line for line in free_left if mates(line, other)), None)
+        if mate is not None:
+            free_left.remove(mate)
+            pairs.append((mate, other, None))
+        return mate is not None
+    return False
+
+
+def _partners(left: Line, right: Line) -> bool:
+    """Whether one of them carries the other's key."""
+    return bool((left.partner and left.partner == right.key) or (right.partner and right.partner == left.key))
+
+
+def _accepted(
+    pairs: Sequence[_Paired],
+    alone: Sides[list[Line]],
+    gone: Sequence[LineBase],
+    lines: Sides[tuple[Line, ...]],
+    tools: LineTools,
+) -> list[LineBase]:
+    """A base that takes both lists as they are. A line that only one side has is known by an empty key on the other."""
+    rows = []
+    for left, right, _ in pairs:
+        prints = Sides(tools.prints(Side.LEFT, left), tools.prints(Side.RIGHT, right))
+        both = prints.left.keys() & prints.right.keys()
+        rows.append(LineBase(str(left.key), str(right.key), {n: (prints.left[n], prints.right[n]) for n in both}))
+    for side in (Side.LEFT, Side.RIGHT):
+        known = {row.left if side is Side.LEFT else row.right for row in gone}
+        for line in (*(line for line in lines[side] if line.key in known), *alone[side]):
+            rows.append(_one_sided(side, line, tools))
+    return rows
+
+
+def _one_sided(side: Side, line: Line, tools: LineTools) -> LineBase:
+    shown = tools.prints(side, line)
+    if side is Side.LEFT:
+        return LineBase(str(line.key), "", {name: (value, NONE) for name, value in shown.items()})
+    return LineBase("", str(line.key), {name: (NONE, value) for name, value in shown.items()})
 
 
 def _merge_pair(
@@ -244,8 +300,16 @@ def _merge_gone(unit: Unit, work: _Work, known: LineBase, lines: Sides[tuple[Lin
     index = 0 if side is Side.LEFT else 1
     changed = any(name in prints and both[index] != prints[name] for name, both in known.prints.items())
     keeper = Policy.LEFT if side is Side.LEFT else Policy.RIGHT
-    removes = unit.flow.allows(side) and (not changed or unit.policy is keeper.mirrored or unit.flow is not Flow.BOTH)
-    restores = unit.flow.allows(side.other) and (unit.flow is not Flow.BOTH or (changed and unit.policy is keeper))
+    accepted = not (known.left and known.right)
+    if unit.flow is Flow.BOTH:
+        removes = (not changed and not accepted) or unit.policy is keeper.mirrored
+        restores = changed and unit.policy is keeper
+    else:
+        removes = unit.flow.allows(side) and not accepted
+        restores = unit.flow.allows(side.other) and (changed or (unit.drift is Drift.RESTORE and not accepted))
+    left_as_it_is = accepted or (not unit.flow.allows(side) and unit.drift is Drift.IGNORE)
+    if not removes and not restores and not changed and left_as_it_is:
+        return
     if removes:
         del work.keep[side][str(line.key)]
         work.touched.add(side)
@@ -254,7 +318,7 @@ def _merge_gone(unit: Unit, work: _Work, known: LineBase, lines: Sides[tuple[Lin
     elif restores:
         _add(work, side, line, tools)
         work.removed[side.other].append(pair)
-        work.note(Decision(Verb.KEEP, 6))
+        work.note(Decision(Verb.KEEP, 6 if unit.flow is Flow.BOTH else 10, side.other))
     else:
         work.conflict = True
 

@@ -70,11 +70,15 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What happened to one write. error None: applied; `record` is what the answer showed (None: it showed nothing)."""
+    """What happened to one write. error None: applied; `record` is what the answer showed (None: it showed nothing).
+
+    existed: the record shown may hold more than this write: a create reached one that was there before.
+    """
 
     key: Key | None
     record: Record | None
     error: ConnectorError | None = None
+    existed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

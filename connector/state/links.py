@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import and_, bindparam, case, delete, func, null, or_, select, update
 
 from connector.model.records import Key
 from connector.model.rows import LinkRow, LinkState
@@ -88,6 +88,16 @@ _INSERT = Statement(_COLUMNS, lambda make: make.insert(link, _COLUMNS))
 _UPDATE = Statement([*(f"new_{name}" for name in _CHANGING), "link"], _update)
 _PUT_BASE = Statement(["link", "body"], lambda make: make.put(base, ["link", "body"]))
 _DROP_BASE = Statement(["links"], lambda make: delete(base).where(make.among(base.c.link, "links")))
+_FREE = Statement(
+    ["links"],
+    lambda make: (
+        update(link)
+        .values(state=constant(_CLOSED), l_id=null(), r_id=null())
+        .where(make.among(link.c.id, "links"), link.c.state == constant(STATES[LinkState.HALF]))
+    ),
+)
+_DROP_KEYS = Statement(["links"], lambda make: delete(identity).where(make.among(identity.c.link, "links")))
+_DROP = Statement(["links"], lambda make: delete(link).where(make.among(link.c.id, "links")))
 _BY_KEY = Statement(["kind", "side", "keys"], _by_key)
 _BY_ID = Statement(
     ["ids"], lambda make: select(*_WITH_BASE).select_from(_LINKS_FROM).where(make.among(link.c.id, "ids"))
@@ -219,6 +229,13 @@ class Links(Session):
             raise self._refuse("a link to update is not in the store")
         self._many(_PUT_BASE, [(row.id, row.base) for row in ordered if row.base is not None])
         self._run_each(_DROP_BASE, [row.id for row in ordered if row.base is None])
+
+    def drop_links(self, ids: Collection[int]) -> None:
+        """Forget these half links. Raises ImpossibleState for a link in another state or one that is still needed."""
+        if self._run_each(_FREE, ids) != len(set(ids)):
+            raise self._refuse("only a half link can be dropped")
+        for statement in (_DROP_BASE, _DROP_KEYS, _DROP):
+            self._run_each(statement, ids)
 
     def page_links(self, kind: str, after: int, limit: int, states: Collection[LinkState]) -> list[LinkRow]:
         """Links in these states with id above `after`, by id, at most `limit`; base included."""

@@ -35,6 +35,7 @@ REPLAY_SECONDS = 300.0
 
 KINDS: Mapping[str, str] = {"crm": "CRM", "erp": "ERP"}
 EXTERNAL = "external_id"
+CREATED = 201
 
 
 class ReferenceAdapter:
@@ -173,7 +174,7 @@ class ReferenceAdapter:
         record = _record(item.record) if item.record else None
         key = record.key if record else write.key
         if 200 <= item.status < 300:
-            return Outcome(key, record)
+            return Outcome(key, record, existed=write.op is Op.CREATE and item.status != CREATED)
         said = Said(item.error.code, item.error.message, item.error.field) if item.error else None
         return Outcome(key, record, item_error(self._client.place, item.status, said))
 
