@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from connector.cli.output import complain, emit, progress, say, table
+from connector.cli.output import complain, counted, emit, progress, say, table
 from connector.errors import ConfigError
 from connector.merge.guards import Limits
 
@@ -151,8 +151,11 @@ def _show_next(ran: list[Ran]) -> None:
     counts = [entry.report.counts for entry in ran if entry.report]
     if any(found.get("held") or found.get("conflicts") for found in counts):
         say("Something waits for a person: connector conflicts list")
-    if any(found.get("failed") for found in counts):
+    unknown = sum(found.get("uncertain", 0) for found in counts)
+    if sum(found.get("failed", 0) for found in counts) > unknown:
         say("Records were refused: connector dead-letters list")
+    if unknown:
+        say(f"What became of {counted(unknown, 'write')} is not known yet: connector status")
 
 
 def _halted(entry: Ran) -> bool:

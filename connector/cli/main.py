@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import typer
 
-from connector.cli import people, runs, setup
+from connector.cli import people, runs, setup, status
 from connector.cli.common import ERROR, HALTED
 from connector.cli.output import complain
 from connector.errors import ConfigError, ConnectorError, Halted
@@ -32,6 +32,7 @@ app = typer.Typer(
 )
 setup.register(app)
 runs.register(app)
+status.register(app)
 people.register(app)
 
 

@@ -25,6 +25,8 @@ ROOMY = 100
 """Columns of a terminal from which tables have air."""
 SHORT = 16
 """Longest text of a column that is kept on one line."""
+FIELDS = 6
+"""Names of fields a cell of a table holds; more are counted."""
 EVERY = 10.0
 """Seconds between two lines of progress where there is no terminal."""
 
@@ -52,6 +54,11 @@ def age(since: float, now: float) -> str:
 def counted(count: int, one: str, many: str | None = None) -> str:
     """A number with its noun: `1 link`, `2 links`."""
     return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def few(fields: Sequence[str]) -> str:
+    """The names of these fields, or their number where they are too many for a cell."""
+    return ", ".join(fields) if len(fields) <= FIELDS else f"{len(fields)} fields"
 
 
 def console(*, error: bool = False) -> Console:

@@ -1,4 +1,4 @@
-"""The commands to look and to act: status, runs, conflicts, dead-letters, links, explain."""
+"""The commands to look at records and to act: conflicts, dead-letters, links, explain."""
 
 from __future__ import annotations
 
@@ -20,17 +20,13 @@ from connector.cli.common import (
     ran_data,
     show_ran,
 )
-from connector.cli.output import age, complain, counted, emit, moment, named, plain, say, table
+from connector.cli.output import complain, counted, emit, few, moment, named, plain, say, table
 from connector.errors import ConfigError
 from connector.model.rows import WHY_FROZEN
 
 if TYPE_CHECKING:
     from connector.app.explain import Story
     from connector.app.people import Conflict, Resolved
-    from connector.app.status import Status
-
-FIELDS = 6
-"""Names of fields a cell of a table holds; more are counted."""
 
 ConflictIds = Annotated[list[str], typer.Argument(help="Ids as `conflicts list` shows them.", metavar="ID...")]
 
@@ -41,72 +37,10 @@ links = typer.Typer(help="Which records belong together.", no_args_is_help=True)
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
-    app.command()(status)
-    app.command()(runs)
     app.command()(explain)
     app.add_typer(conflicts, name="conflicts")
     app.add_typer(dead_letters, name="dead-letters")
     app.add_typer(links, name="links")
-
-
-# --------------------------------------------------------------------------------------------------- status
-
-
-def status(syncs: SyncsArgument = None, config: ConfigOption = CONFIG, json: JsonOption = False) -> int:
-    """Where each sync stands. Contacts no system."""
-    from connector.app.status import status as read
-
-    with opened(config, quiet=True) as app:
-        found, now = read(app, syncs or []), app.clock.now()
-    if json:
-        emit({"syncs": found})
-        return DONE
-    rows = []
-    for entry in found:
-        last = f"{entry.last.status}, {age(entry.last.started, now)} ago" if entry.last else "never"
-        rows.append([entry.sync, entry.links.get("linked", 0), last, _open_words(entry, now) or "nothing"])
-    table(["sync", "linked", "last run", "open"], rows)
-    return DONE
-
-
-def _open_words(entry: Status, now: float) -> str:
-    """What waits, and how long the longest of each sort has."""
-    sorts = [
-        (entry.open_writes, "write of unknown outcome", "writes of unknown outcome", entry.oldest.open_writes),
-        (entry.conflicts, "conflict", "conflicts", entry.oldest.conflicts),
-        (entry.dead, "dead letter", "dead letters", entry.oldest.dead),
-        (entry.hints, "waiting record", "waiting records", entry.oldest.hints),
-    ]
-    words = []
-    for count, one, many, since in sorts:
-        if count:
-            old = f" ({age(since, now)})" if since is not None else ""
-            words.append(f"{counted(count, one, many)}{old}")
-    return ", ".join(words)
-
-
-def runs(
-    sync: Annotated[str | None, typer.Argument(help="One sync; all when none is given.")] = None,
-    limit: Annotated[int, typer.Option("--limit", help="How many.", min=1, max=1000)] = 20,
-    config: ConfigOption = CONFIG,
-    json: JsonOption = False,
-) -> int:
-    """The latest runs, newest first."""
-    from connector.app.status import counts_of
-    from connector.app.status import runs as read
-
-    with opened(config, quiet=True) as app:
-        found = read(app, sync, limit=limit)
-    if json:
-        emit({"runs": [{**plain(row), "counts": counts_of(row)} for row in found]})
-        return DONE
-    rows = []
-    for row in found:
-        counts = ", ".join(f"{name} {count}" for name, count in counts_of(row).items() if count)
-        seconds = f"{row.ended - row.started:.1f} s" if row.ended is not None else ""
-        rows.append([row.id, row.sync, moment(row.started), seconds, row.status, counts, row.detail])
-    table(["run", "sync", "started", "took", "status", "counts", "detail"], rows)
-    return DONE
 
 
 # ------------------------------------------------------------------------------------------------ conflicts
@@ -384,8 +318,7 @@ def _show_story(story: Story) -> None:
     if story.events:
         rows = []
         for e in story.events:
-            fields = ", ".join(e.fields) if len(e.fields) <= FIELDS else f"{len(e.fields)} fields"
-            rows.append([moment(e.at), e.event, e.system, fields, e.rule, _before(e.before) or e.detail])
+            rows.append([moment(e.at), e.event, e.system, few(e.fields), e.rule, _before(e.before) or e.detail])
         table(["when", "event", "in", "fields", "rule", "detail"], rows)
 
 

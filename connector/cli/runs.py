@@ -23,7 +23,7 @@ from connector.cli.common import (
     ran_data,
     show_ran,
 )
-from connector.cli.output import counted, emit, plain, say, table
+from connector.cli.output import counted, emit, few, plain, say, table
 
 if TYPE_CHECKING:
     from connector.app.core import App
@@ -146,10 +146,9 @@ def _show_plan(app: App, reports: list[Report], kept: _Kept) -> None:
 
 def _nothing_to_do(app: App, reports: list[Report]) -> str:
     """Both sides are in step, or everything that differs waits for a person."""
-    from connector.app.status import status
+    from connector.app.status import waiting as count
 
-    found = status(app, [report.sync for report in reports])
-    conflicts, dead = sum(entry.conflicts for entry in found), sum(entry.dead for entry in found)
+    conflicts, dead = count(app, [report.sync for report in reports])
     if not conflicts and not dead:
         return "Nothing to do: both sides are in step."
     waiting = []
@@ -164,8 +163,7 @@ def _plan_row(app: App, line: PlanLine) -> list[object]:
     systems = app.sync_config(line.sync).between
     where = f"{line.action} in {systems[line.side]}" if line.side else line.action
     keys = " = ".join(str(key) for key in line.keys if key)
-    fields = ", ".join(line.fields) if len(line.fields) <= 6 else f"{len(line.fields)} fields"
-    return [line.sync, where, line.label, keys, fields, line.reason or line.rule]
+    return [line.sync, where, line.label, keys, few(line.fields), line.reason or line.rule]
 
 
 # ---------------------------------------------------------------------------------------------------- runs

@@ -20,6 +20,7 @@ from connector.engine.item import Item, ItemPlan
 from connector.engine.lease import fence, keep_lease
 from connector.engine.results import Results, mark_sent, store_results
 from connector.engine.settle import sent_values, settle, source_of
+from connector.engine.settle_lines import Trust
 from connector.engine.work import Work, released_by
 from connector.errors import (
     ConnectorError,
@@ -30,6 +31,7 @@ from connector.errors import (
     TransientError,
     UncertainError,
 )
+from connector.merge.base import Base
 from connector.merge.records import Step
 from connector.model.records import Key, Op, Outcome, Record, WriteResult
 from connector.model.rows import DeadRow, HintRow, JournalRow, LinkRow, LinkState
@@ -108,6 +110,8 @@ def _draft(drafter: Drafter, plan: ItemPlan, survivors: Mapping[tuple[Side, Key]
         return _not_created(drafter, plan, item.single, survivors)
     if plan.step in (Step.KEEP, Step.MERGE):
         return drafter.merge(plan)
+    if item.fresh:
+        return _not_linked(drafter, item, survivors)
     return end(drafter, plan, survivors)
 
 
@@ -134,6 +138,19 @@ def _not_created(
         thread.result = "failed"
     elif item.link is None:
         drafter.candidate(item, source)
+    return thread
+
+
+def _not_linked(drafter: Drafter, item: Item, survivors: Mapping[tuple[Side, Key], LinkRow]) -> Thread:
+    """Two records that belong together, of which one has ended: the other is looked at again, alone."""
+    thread = Thread(item, LinkRow(0, "", LinkState.HALF, item.keys), Base(), "skipped")
+    for side in SIDES:
+        record = item.records[side]
+        if record is not None and record.merged_into is not None:
+            survivor = survivors.get((side, record.merged_into))
+            drafter.draft.aliases.extend([(side, record.key, survivor.id)] if survivor is not None else [])
+        elif record is not None and not record.deleted:
+            drafter.hint(side, record.key, "its partner has ended", drafter.now)
     return thread
 
 
@@ -348,10 +365,12 @@ def _applied(work: Work, pending: Pending, outcome: Outcome, last: _Last, at: fl
     settlement.units.update(prints)
     settlement.sealed.update(sealed)
     thread.settled.update(settlement.units)
-    own = not outcome.existed
-    sent = None if own else sent_values(work, side, pending.write.body, pending.units)
+    trust, sent = Trust.OWN, None
+    if outcome.existed:
+        trust = Trust.APPLIED if pending.op is Op.UPDATE else Trust.UNSURE
+        sent = sent_values(work, side, pending.write.body, pending.units)
     thread.link, decoded, shown = settle(
-        *(work, thread.link, thread.base, settlement, side, record), own=own, sent=sent, acked=pending.op is Op.UPDATE
+        work, thread.link, thread.base, settlement, side, record, trust=trust, sent=sent
     )
     last.updates[thread.link.id] = thread.link
     if pending.op is Op.CREATE:

@@ -8,7 +8,8 @@ from typing import Any
 
 from connector.engine.draft import Rows, Thread
 from connector.engine.item import Item, ItemPlan, UnitPlan
-from connector.engine.settle import SettledLine, Settlement, settled_lines
+from connector.engine.settle import Settlement, settled_lines
+from connector.engine.settle_lines import SettledLine
 from connector.engine.shape import is_blank
 from connector.errors import NoImageError, RejectedError
 from connector.merge.base import Base, pack

@@ -22,11 +22,12 @@ from connector.engine.effects import Call, Effects, call, commit, look, now
 from connector.engine.likeness import assign, own_unlinked, shows
 from connector.engine.results import Results, mark_sent, store_results
 from connector.engine.settle import Settlement, forget, sent_values, settle, thaw
+from connector.engine.settle_lines import Trust
 from connector.engine.work import Work, released_by
 from connector.errors import ConnectorError, DeniedError, StaleError, TransientError, UncertainError
 from connector.model.records import Key, Op, Outcome, Record, Write, WriteResult
 from connector.model.rows import DeadRow, HintRow, IntentRow, IntentState, JournalRow, LinkRow, LinkState
-from connector.model.values import SIDES, Side, Values
+from connector.model.values import SIDES, Side, Sides, Values
 from connector.ports import Tx
 
 PAGE = 500
@@ -52,6 +53,7 @@ def recover(work: Work) -> Effects[None]:
         found.links = yield from look(_links([row.link for row in rows]))
         at = yield from now()
         yield from _page(work, rows, found, at)
+        yield from _merged_meanwhile(work, rows, found)
         yield from commit(lambda tx, found=found, at=at: store_results(tx, work, found, at), durable=True)  # type: ignore[misc]
         work.tally.extra["recovered"] += len(found.done)
 
@@ -97,6 +99,32 @@ def _page(work: Work, rows: Sequence[IntentRow], found: _Found, at: float) -> Ef
             yield from _deletes(work, side, deletes, found, at)
 
 
+def _merged_meanwhile(work: Work, rows: Sequence[IntentRow], found: _Found) -> Effects[None]:
+    """A record that a create made may have been merged into another since: its source's key leads there, too."""
+    for side in SIDES:
+        made = {
+            key: row.link
+            for row in rows
+            if row.op == Op.CREATE
+            and row.side is side
+            and row.link in found.updates
+            and (key := found.updates[row.link].keys[side]) is not None
+        }
+        if not made:
+            continue
+        owners: dict[Key, LinkRow] = yield from look(
+            lambda tx, side=side, made=made: tx.links_by_key(work.spec.kind, side, made)  # type: ignore[misc]
+        )
+        for key, owner in owners.items():
+            number = made[key]
+            link = found.updates[number]
+            if owner.id != number and owner.state is not LinkState.CLOSED:
+                nothing: Sides[Key | None] = Sides(None, None)
+                none: Sides[bytes | None] = Sides(None, None)
+                found.updates[number] = replace(link, state=LinkState.CLOSED, keys=nothing, prints=none)
+                found.aliases.append((side.other, str(link.keys[side.other]), owner.id))
+
+
 def _drop(work: Work, row: IntentRow, found: _Found, at: float, reason: str) -> None:
     """Not applied: forget the intent and plan the record anew."""
     found.done.append(row.token)
@@ -125,7 +153,7 @@ def _acked(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at:
         elif record.version == row.pre_version:
             work.leave(row.link, row.side, row.op)
         else:
-            _settle(work, row, record, found, at, acked=row.op == Op.UPDATE)
+            _settle(work, row, record, found, at, None if row.op == Op.UPDATE else Trust.UNSURE)
 
 
 # -------------------------------------------------------------------------------------------------- creates
@@ -264,13 +292,21 @@ def _take(work: Work, row: IntentRow, outcome: Outcome, found: _Found, at: float
     error = outcome.error
     if error is None and outcome.record is not None:
         sure = not outcome.existed
-        _settle(work, row, outcome.record, found, at, own=sure or None, acked=sure)
+        made = _made_by(work, row, outcome.record)
+        trust = Trust.OWN if sure else None if made else Trust.UNSURE
+        _settle(work, row, outcome.record, found, at, trust)
     elif error is None:
         _gone_or_hint(work, row, outcome, found, at)
     elif isinstance(error, (UncertainError, TransientError, DeniedError)):
         work.leave(row.link, row.side, row.op)
     else:
         _park(work, row, found, at, error.code, str(error))
+
+
+def _made_by(work: Work, row: IntentRow, record: Record) -> bool:
+    """Whether this create made the record, though an earlier try of it: it is not older than the first."""
+    first = row.first_sent
+    return record.created is not None and first is not None and record.created.timestamp() >= first - work.spec.margin
 
 
 def _gone_or_hint(work: Work, row: IntentRow, outcome: Outcome, found: _Found, at: float) -> None:
@@ -310,11 +346,10 @@ def _read_back(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found,
             _drop(work, row, found, at, "outcome unknown, read again")
             _unmade(row, found)
             continue
-        sent = _sent(work, row)
-        shown = work.decode(side, record).values
-        if shows(shown, sent):
+        if shows(work.decode(side, record).values, _sent(work, row)):
             _settle(work, row, record, found, at)
         else:
+            _settle_part(work, row, record, found)
             _drop(work, row, found, at, "outcome unknown, read again")
 
 
@@ -329,14 +364,11 @@ def _settle(
     record: Record,
     found: _Found,
     at: float,
-    *,
-    own: bool | None = None,
-    acked: bool = True,
+    trust: Trust | None = None,
 ) -> None:
     """Applied: link and base as the settlement says, and a hint so that the record is looked at once more.
 
-    own: the record is the answer to the write itself. None: what is shown may be younger than our write; only where we
-    wrote last is it all ours. acked: see `settle`.
+    trust: None where what is shown may be younger than our write: only where we wrote last is it all ours.
     """
     link = found.updates.get(row.link, found.links[row.link])
     settlement = thaw(row.context)
@@ -346,10 +378,10 @@ def _settle(
     base = work.base_of(link)
     if names := work.outdated(settlement.layout):
         forget(settlement, names)
-    if own is None:
-        own = acked and work.is_last_ours(row.side, record)
-    sent = None if own else _sent(work, row)
-    new, _, _ = settle(work, link, base, settlement, row.side, record, own=own, sent=sent, acked=acked)
+    if trust is None:
+        trust = Trust.OWN if work.is_last_ours(row.side, record) else Trust.APPLIED
+    sent = None if trust is Trust.OWN else _sent(work, row)
+    new, _, _ = settle(work, link, base, settlement, row.side, record, trust=trust, sent=sent)
     found.updates[link.id] = new
     found.closed.extend((link.id, unit) for unit in settlement.closes)
     if row.op == Op.CREATE:
@@ -358,6 +390,22 @@ def _settle(
         _drop(work, row, found, at, "settled after an unknown outcome")
     found.journal.append(
         JournalRow(at, work.run, work.spec.kind, link.id, row.side, record.key, "recovered", row.op, row.fields)
+    )
+
+
+def _settle_part(work: Work, row: IntentRow, record: Record, found: _Found) -> None:
+    """Nobody can say whether it was applied: what the target shows as it was sent is agreed, the rest is planned anew.
+
+    So a line that was added by it is not added again.
+    """
+    link = found.updates.get(row.link, found.links[row.link])
+    settlement = thaw(row.context)
+    if settlement.retire or work.outdated(settlement.layout):
+        return
+    settlement.whole, settlement.written = None, {}
+    base = work.base_of(link)
+    found.updates[link.id], _, _ = settle(
+        work, link, base, settlement, row.side, record, trust=Trust.UNSURE, sent=_sent(work, row)
     )
 
 

@@ -18,7 +18,7 @@ class Results:
     """Rows to store. done: tokens of intents that are over. closed: conflicts that are. released: see HintRow.waits.
 
     acked: tokens of intents that were applied and not shown. unmade: half links whose create is known not to have
-    happened: the record is unlinked again.
+    happened: the record is unlinked again. aliases: keys that lead to another link from now on.
     """
 
     updates: dict[int, LinkRow] = field(default_factory=dict)
@@ -32,6 +32,7 @@ class Results:
     acked: list[str] = field(default_factory=list)
     unmade: list[int] = field(default_factory=list)
     candidates: list[CandidateRow] = field(default_factory=list)
+    aliases: list[tuple[Side, Key, int]] = field(default_factory=list)
 
     def end(self, link: LinkRow, target: Side, op: str) -> LinkRow:
         """The image on `target` was deleted or put out of use: the link is over. A deleted record's print is cleared,
@@ -58,6 +59,10 @@ def store_results(tx: Tx, work: Work, results: Results, at: float) -> None:
     fence(tx, work, at)
     if results.updates:
         tx.update_links(list(results.updates.values()))
+    for side in SIDES:
+        aliases = {key: link for s, key, link in results.aliases if s is side}
+        if aliases:
+            tx.add_aliases(kind, side, aliases)
     if results.done:
         tx.drop_intents(results.done)
     if results.acked:

@@ -11,27 +11,17 @@ from dataclasses import replace
 import msgspec
 
 from connector.engine.item import Item
-from connector.engine.likeness import shows
+from connector.engine.settle_lines import LineSettler, Prints, SettledLine, Trust
 from connector.engine.shape import ABSENT, is_blank
 from connector.engine.work import Work
 from connector.mapping.translate import Decoded
-from connector.merge.base import LINE, Base, LineBase, Pair, pack
+from connector.merge.base import LINE, Base, Pair, pack
 from connector.merge.lines import LineWrite
 from connector.merge.oscillation import note_writes
 from connector.model.canonical import CANON_REV, dump
-from connector.model.records import Key, Record, Version
+from connector.model.records import Record, Version
 from connector.model.rows import LinkRow, LinkState
 from connector.model.values import Line, Side, Value
-
-Prints = dict[str, bytes]
-
-
-class SettledLine(msgspec.Struct, array_like=True):
-    """One written line. source: the other side's line key; key: the target's own (None: new there)."""
-
-    source: str | None
-    key: str | None
-    prints: Prints
 
 
 class Settlement(msgspec.Struct, array_like=True):
@@ -118,33 +108,31 @@ def settle(
     target: Side,
     record: Record,
     *,
-    own: bool,
+    trust: Trust,
     sent: Mapping[str, Value] | None = None,
-    acked: bool = True,
 ) -> tuple[LinkRow, Decoded, dict[str, bytes]]:
     """The link after the write, and what the record shows, decoded and encoded.
 
-    own: the record shown is certainly the result of our write. Otherwise a unit that shows what was `sent` is settled.
-    One that shows something else: where the write was certainly applied (acked), somebody has written since, and what
-    was sent is the base, so that the next plan sees the change; where it may never have been, nothing is agreed.
+    trust: what is known of the record shown. sent: what was written, as the target would show it; not needed for OWN.
     """
     decoded = work.decode(target, record)
     shown = work.shape.encodings(decoded.values)
-    values = decoded.values if own or sent is None else sent
-    settled = work.shape.encodings(values) if not own else shown
+    values = decoded.values if trust is Trust.OWN or sent is None else sent
+    settled = shown if trust is Trust.OWN else work.shape.encodings(values)
     for unit, source_print in settlement.units.items():
         if unit in settlement.shared:
             _settle_half(base, unit, settlement, target)
             continue
         blank = unit in settlement.blank and not is_blank(shown.get(unit, ABSENT))
-        doubtful = not own and not acked and settled.get(unit) != shown.get(unit)
+        doubtful = trust is Trust.UNSURE and settled.get(unit) != shown.get(unit)
         if unit != "lines" and unit in settled and unit in shown and not blank and not doubtful:
             base.prints[unit] = _pair(target, source_print, work.shape.print(unit, settled[unit], target, link.id))
             _seal(work, base, unit, settlement, values, target)
     if settlement.written:
         note_writes(base, target, settlement.written, work.started)
-    if settlement.lines is not None and (own or shows(decoded.values, _only_lines(sent))):
-        _settle_lines(work, link.id, base, settlement, target, decoded.values.get("lines"))
+    if settlement.lines is not None:
+        lines, wanted = decoded.values.get("lines"), values.get("lines")
+        LineSettler(work, link.id, base, target, trust).settle(settlement.lines, settlement.removed, lines, wanted)
         base.prints.pop("lines", None)  # nobody has yet looked at what else the list shows
         both = "lines" in settlement.units and "lines" not in settlement.shared
         if "lines" in shown and both and _lines_agreed(work, link.id, base, target, decoded.values.get("lines")):
@@ -178,11 +166,6 @@ def _settle_half(base: Base, unit: str, settlement: Settlement, target: Side) ->
     base.prints[unit] = _pair(target, settlement.units[unit], old[0 if target is Side.LEFT else 1])
     if unit in settlement.sealed:
         base.sealed[unit] = settlement.sealed[unit]
-
-
-def _only_lines(values: Mapping[str, Value] | None) -> dict[str, Value]:
-    """The lines among the values; something no record shows where there are none."""
-    return {"lines": values["lines"] if values and "lines" in values else ()}
 
 
 def _lines_agreed(work: Work, link: int, base: Base, target: Side, shown: Value) -> bool:
@@ -230,31 +213,3 @@ def _join(source: bytes, shown: Value, target: Side) -> bytes:
     left, right = msgspec.msgpack.decode(source, type=list[bytes])
     mine = msgspec.msgpack.decode(dump((shown, shown)), type=list[bytes])[0]
     return msgspec.msgpack.encode([mine, right] if target is Side.LEFT else [left, mine])
-
-
-def _settle_lines(work: Work, link: int, base: Base, settlement: Settlement, target: Side, shown: Value) -> None:
-    assert settlement.lines is not None
-    if not isinstance(shown, tuple):
-        return
-    by_key = {line.key: line for line in shown if isinstance(line, Line)}
-    by_partner = {line.partner: line for line in by_key.values() if line.partner}
-    fresh = dict(by_key)  # lines that came with this write, in the order it named them
-    for entry in settlement.lines:
-        if entry.key is not None:
-            fresh.pop(entry.key, None)
-    removed = {(left.decode(), right.decode()) for left, right in settlement.removed}
-    table = {(old.left, old.right): old for old in base.lines or [] if (old.left, old.right) not in removed}
-    for entry in settlement.lines:
-        line = by_key.get(entry.key) if entry.key is not None else by_partner.get(str(entry.source))
-        if line is None and entry.key is None and fresh:
-            line = next(iter(fresh.values()))
-        if line is None or entry.source is None or line.key is None:
-            continue
-        fresh.pop(line.key, None)
-        ids: tuple[Key, Key] = (entry.source, line.key) if target is Side.RIGHT else (line.key, entry.source)
-        row = table.setdefault(ids, LineBase(*ids, {}))
-        prints = work.shape.line_prints(line, target, link)
-        for name, source_print in entry.prints.items():
-            if name in prints:
-                row.prints[name] = _pair(target, source_print, prints[name])
-    base.lines = list(table.values())

@@ -162,6 +162,8 @@ def _pair(
             pairs.append((left.pop(known.left), right.pop(known.right), known))
         else:
             gone.append(known)
+    # A row one of whose lines has another partner by now is over.
+    gone = [row for row in gone if (row.left in left) + (row.right in right) or not _is_shown(row, lines)]
     in_gone = Sides({known.left for known in gone}, {known.right for known in gone})
     free_left = [line for key, line in left.items() if key not in in_gone.left]
     free_right = [line for key, line in right.items() if key not in in_gone.right]
@@ -174,6 +176,10 @@ def _pair(
                 free_right.remove(mate)
         gone = [known for known in gone if not _is_back(known, left, right, free_left, free_right, mates, pairs)]
     return pairs, Sides(free_left, free_right), gone
+
+
+def _is_shown(row: LineBase, lines: Sides[tuple[Line, ...]]) -> bool:
+    return any(line.key == row.left for line in lines.left) or any(line.key == row.right for line in lines.right)
 
 
 def _is_back(

@@ -21,6 +21,7 @@ class Record:
 
     fields: None when the feed gave only key and version. deleted: the system says it is gone.
     merged_into: the key that took it over. created_by / modified_by: the system's name of the principal, if it tells.
+    created: in answers of the system; not kept while a run works on the record.
     """
 
     key: Key
@@ -31,6 +32,7 @@ class Record:
     modified_by: str | None = None
     deleted: bool = False
     merged_into: Key | None = None
+    created: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

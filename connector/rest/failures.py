@@ -4,8 +4,8 @@
 |---|---|---|
 | nothing, and the request had not left | TransientError | TransientError |
 | nothing, and the request had left | UncertainError | TransientError |
-| 408, 500, 502, 504, 503 without a readable error, other 5xx | UncertainError | TransientError |
-| 423, 425, 429, 503 with a readable error | TransientError | TransientError |
+| 408 and every 5xx, 503 in the system's own words too | UncertainError | TransientError |
+| 423, 425, 429 | TransientError | TransientError |
 | 401, 402, 403, 407, 451; HTML 404; a redirect | DeniedError | DeniedError |
 | 404, 410 | NotFoundError | NotFoundError |
 | 412 | StaleError | StaleError |
@@ -115,7 +115,8 @@ def status_error(
     words = f": {said}" if said and str(said) else ""
     if status < 400:
         return DeniedError(f"{place} answered {status} and points elsewhere: use the final address in `url`.")
-    if status in (423, 425, 429) or (status == 503 and said):
+    # A 503 may come after the system has written, or from a gateway before it: to a write it says nothing certain.
+    if status in (423, 425, 429) or (status == 503 and said and not write):
         wait = f" and asks to wait {after:g} s" if after else ""
         return TransientError(f"{place} is busy (status {status}{words}){wait}; run again later.", after)
     if status == 408 or status >= 500:

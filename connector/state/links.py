@@ -96,7 +96,6 @@ _FREE = Statement(
         .where(make.among(link.c.id, "links"), link.c.state == constant(STATES[LinkState.HALF]))
     ),
 )
-_DROP_KEYS = Statement(["links"], lambda make: delete(identity).where(make.among(identity.c.link, "links")))
 _DROP = Statement(["links"], lambda make: delete(link).where(make.among(link.c.id, "links")))
 _BY_KEY = Statement(["kind", "side", "keys"], _by_key)
 _BY_ID = Statement(
@@ -234,7 +233,7 @@ class Links(Session):
         """Forget these half links. Raises ImpossibleState for a link in another state or one that is still needed."""
         if self._run_each(_FREE, ids) != len(set(ids)):
             raise self._refuse("only a half link can be dropped")
-        for statement in (_DROP_BASE, _DROP_KEYS, _DROP):
+        for statement in (_DROP_BASE, _DROP):
             self._run_each(statement, ids)
 
     def page_links(self, kind: str, after: int, limit: int, states: Collection[LinkState]) -> list[LinkRow]:

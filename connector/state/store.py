@@ -52,8 +52,8 @@ class SqlStore:
         raise NotImplementedError
 
     @contextmanager
-    def _transaction(self, connection: Connection) -> Iterator[SqlTx]:
-        tx = SqlTx(connection, self.make, self._kinds, self._new_ids())
+    def _transaction(self, connection: Connection, *, reading: bool = False) -> Iterator[SqlTx]:
+        tx = SqlTx(connection, self.make, self._kinds, None if reading else self._new_ids())
         try:
             with _errors(), connection.begin() as transaction:
                 yield tx
@@ -192,7 +192,7 @@ class PostgresStore(SqlStore):
     def look(self) -> Iterator[Tx]:
         with _errors(), self._engine.connect() as connection:
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            with self._transaction(connection) as tx:
+            with self._transaction(connection, reading=True) as tx:
                 yield tx
 
     def close(self) -> None:

@@ -111,7 +111,7 @@ identity = _table(
     Column("kind", Integer, ForeignKey("kind.id"), nullable=False),
     Column("side", SMALL, nullable=False),
     Column("key", TEXT, nullable=False),
-    Column("link", BIG, ForeignKey("link.id"), nullable=False),
+    Column("link", BIG, nullable=False),  # of `link`: a trigger sees to it; a foreign key would need an index by link
     Column("alias", SMALL, nullable=False),
     PrimaryKeyConstraint("kind", "side", "key"),
     _side("identity"),

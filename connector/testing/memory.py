@@ -5,16 +5,10 @@ Without a fault it keeps every promise of the port. Users' edits are methods on 
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import replace
-from datetime import UTC, datetime
-from hashlib import blake2b
-from typing import Any, Literal
-
-import msgspec
+from typing import Any
 
 from connector.errors import (
     ConfigError,
@@ -24,8 +18,9 @@ from connector.errors import (
     RejectedError,
     StaleError,
 )
-from connector.model.records import Finding, Hint, Key, Op, Outcome, Page, Record, Version, Write, WriteResult
-from connector.ports import Clock, Description, FieldSchema, ObjectSchema, WebhookRequest
+from connector.model.records import Finding, Hint, Key, Op, Outcome, Page, Record, Write, WriteResult
+from connector.ports import Clock, Description, ObjectSchema, WebhookRequest
+from connector.testing.memory_records import MemoryRecords
 from connector.testing.tables import (
     LOOKBACK,
     Fault,
@@ -33,33 +28,30 @@ from connector.testing.tables import (
     MemoryObject,
     Row,
     Table,
-    Touch,
     alive,
     answered,
+    decoded,
     position_of,
 )
 
 
-class MemorySystem:
+class MemorySystem(MemoryRecords):
     """See `ports.Adapter`. Thread-safe.
 
-    calls: (method, object) -> how often. writes: every write received. watchers: told of every change of a record.
+    calls: (method, object) -> how often. writes: every write received. readers: told of what every answer of a read
+    showed (object, records).
     """
 
     def __init__(
         self, name: str, clock: Clock, objects: Iterable[MemoryObject], principal: str | None = "connector"
     ) -> None:
-        self.name = name
-        self.principal = principal
-        self.clock = clock
+        super().__init__(name, clock, objects, principal)
         self.calls: Counter[tuple[str, str]] = Counter()
         self.writes: list[Write] = []
         self.faults: list[Fault] = []
         self.reject: Callable[[str, Write], ConnectorError | None] = lambda object_, write: None
         self.stale: dict[Key, Record] = {}
-        self.watchers: list[Callable[[Touch], None]] = []
-        self._tables = {spec.name: Table(spec) for spec in objects}
-        self._lock = threading.RLock()
+        self.readers: list[Callable[[str, Sequence[Record]], None]] = []
 
     # ------------------------------------------------------------------------------------------------ faults
 
@@ -72,7 +64,7 @@ class MemorySystem:
         refusal = error or RejectedError(f"{self.name}: the record is not valid")
 
         def check(object_: str, write: Write) -> ConnectorError | None:
-            return refusal if write.body and wanted(msgspec.json.decode(write.body)) else None
+            return refusal if write.body and wanted(decoded(write.body)) else None
 
         self.reject = check
 
@@ -102,66 +94,6 @@ class MemorySystem:
             raise fault.error
         return fault.error
 
-    # ----------------------------------------------------------------------------------------- users' edits
-
-    def add(self, object_: str, fields: Mapping[str, Any], *, key: Key | None = None, by: str = "user") -> Key:
-        """A person creates a record; its key."""
-        with self._lock:
-            return self._create(self._table(object_), dict(fields), by, key).key
-
-    def edit(self, object_: str, key: Key, *, by: str = "user", **fields: Any) -> Version:
-        """A person changes fields; the new version."""
-        with self._lock:
-            table = self._table(object_)
-            row = self._live(table, key)
-            self._change(table, row, fields, by)
-            return self._version(table, row)
-
-    def remove(self, object_: str, key: Key, *, by: str = "user") -> None:
-        """A person deletes a record."""
-        with self._lock:
-            table = self._table(object_)
-            row = self._live(table, key)
-            row.deleted = True
-            self._touch(table, row, by)
-            self._tell("remove", table, row, row.fields, None)
-
-    def restore(self, object_: str, key: Key, *, by: str = "user") -> None:
-        """A person brings a deleted record back."""
-        with self._lock:
-            table = self._table(object_)
-            row = table.rows[key]
-            row.deleted = False
-            self._touch(table, row, by)
-            self._tell("restore", table, row, None, row.fields)
-
-    def merge(self, object_: str, loser: Key, survivor: Key, *, by: str = "user") -> None:
-        """A person merges one record into another; the loser's key stays known as merged."""
-        with self._lock:
-            table = self._table(object_)
-            row = self._live(table, loser)
-            self._live(table, survivor)
-            row.merged_into = survivor
-            self._touch(table, row, by)
-            self._tell("merge", table, row, row.fields, None)
-
-    def get(self, object_: str, key: Key) -> Fields:
-        """A copy of a live record's fields. Raises NotFoundError."""
-        with self._lock:
-            return deepcopy(self._live(self._table(object_), key).fields)
-
-    def live(self, object_: str) -> dict[Key, Fields]:
-        """Copies of every live record's fields, by key."""
-        with self._lock:
-            return {row.key: deepcopy(row.fields) for row in self._table(object_).rows.values() if alive(row)}
-
-    def state(self) -> bytes:
-        """Everything the system holds as bytes: equal if and only if nothing was written in between."""
-        with self._lock:
-            return repr(
-                [(name, sorted(map(repr, t.rows.values()))) for name, t in sorted(self._tables.items())]
-            ).encode()
-
     # ------------------------------------------------------------------------------------------------ port
 
     def describe(self) -> Description:
@@ -178,7 +110,7 @@ class MemorySystem:
             late = self._count("changes", object)
             table = self._table(object)
             capabilities = table.spec.capabilities
-            after = position_of(cursor)
+            after = self._place(table, cursor)
             rows = sorted((r for r in table.rows.values() if r.position > after), key=lambda r: r.position)
             if cursor is None or capabilities.deletes == "none":
                 rows = [row for row in rows if alive(row)]
@@ -186,7 +118,7 @@ class MemorySystem:
             end = page[-1].position if more else table.position
             if not more and capabilities.feed == "overlap":
                 end = max(0, end - LOOKBACK)
-            return answered(late, Page([self._record(table, row) for row in page], str(end), more))
+            return self._answer(late, table, [self._record(table, row) for row in page], str(end), more)
 
     def scan(self, object: str, cursor: str | None) -> Page:  # noqa: A002
         with self._lock:
@@ -194,8 +126,8 @@ class MemorySystem:
             table = self._table(object)
             rows = sorted((r for r in table.rows.values() if alive(r) and r.key > (cursor or "")), key=lambda r: r.key)
             page, more = rows[: table.spec.capabilities.page], len(rows) > table.spec.capabilities.page
-            answer = Page([self._record(table, row) for row in page], page[-1].key if more else None, more)
-            return answered(late, answer)
+            found = [self._record(table, row) for row in page]
+            return self._answer(late, table, found, page[-1].key if more else None, more)
 
     def read(self, object: str, keys: Sequence[Key]) -> Mapping[Key, Record]:  # noqa: A002
         with self._lock:
@@ -211,22 +143,26 @@ class MemorySystem:
                         found[key] = self.stale.pop(key)
                     elif row is not None and (alive(row) or table.spec.capabilities.deletes == "feed"):
                         found[key] = self._record(table, row)
-            return answered(late, found)
+            self._show(late, table, list(found.values()))
+            return found
 
     def find(self, object: str, field: str, values: Sequence[str]) -> Sequence[Record]:  # noqa: A002
         with self._lock:
             late = self._count("find", object)
             table = self._table(object)
-            if field == "created_by" and not table.spec.capabilities.created_by:
-                raise ConfigError(f"{self.name}: `{object}` has no field `created_by` to search by")
+            self._searchable(table, field)
             wanted = set(values)
             rows = [row for row in table.rows.values() if alive(row)]
             hits = [r for r in rows if (r.created_by if field == "created_by" else r.fields.get(field)) in wanted]
-            return answered(late, [self._record(table, row) for row in hits])
+            found = [self._record(table, row) for row in hits]
+            self._show(late, table, found)
+            return found
 
     def write(self, object: str, writes: Sequence[Write]) -> WriteResult:  # noqa: A002
         with self._lock:
             table = self._table(object)
+            if not writes:
+                return WriteResult([])
             op = writes[0].op
             keys = [write.key for write in writes if write.key is not None]
             if len(writes) > table.spec.capabilities.batch_write or any(w.op is not op for w in writes):
@@ -243,12 +179,46 @@ class MemorySystem:
             return answered(late, WriteResult(outcomes, (str(before), str(table.position)) if exact else None))
 
     def check(self) -> Sequence[Finding]:
-        return [Finding("connection", True, f"{self.name} answers")]
+        with self._lock:
+            try:
+                answered(self._count("check", ""), None)
+            except ConnectorError as error:
+                return [Finding("connection", False, str(error))]
+            return [Finding("connection", True, f"{self.name} answers")]
 
     def hints(self, request: WebhookRequest) -> Sequence[Hint]:
         raise DeniedError(f"{self.name}: sends no webhooks")
 
     # ------------------------------------------------------------------------------------------------ inside
+
+    def _answer(
+        self, late: Exception | None, table: Table, records: list[Record], cursor: str | None, more: bool
+    ) -> Page:
+        self._show(late, table, records)
+        return Page(records, cursor, more)
+
+    def _show(self, late: Exception | None, table: Table, records: Sequence[Record]) -> None:
+        """Tell the readers what an answer shows, unless it is lost on its way: then raise that."""
+        answered(late, None)
+        for reader in self.readers:
+            reader(table.spec.name, records)
+
+    def _place(self, table: Table, cursor: str | None) -> int:
+        """The position a cursor stands for. Raises NotFoundError for one that this feed never gave."""
+        position = position_of(cursor)
+        if position is None or position > table.position:
+            raise NotFoundError(f"{self.name}: the feed of `{table.spec.name}` has no place {cursor!r}")
+        return position
+
+    def _searchable(self, table: Table, field: str) -> None:
+        """Raises ConfigError for a field nobody can search by: no hit would be taken for no record."""
+        spec = table.spec
+        if field == "created_by":
+            known = spec.capabilities.created_by
+        else:
+            known = not spec.fields or field in spec.fields or any(field in row.fields for row in table.rows.values())
+        if not known:
+            raise ConfigError(f"{self.name}: `{spec.name}` has no field `{field}` to search by")
 
     def _write(self, table: Table, write: Write) -> Outcome:
         capabilities = table.spec.capabilities
@@ -258,11 +228,14 @@ class MemorySystem:
         error = self.reject(table.spec.name, write)
         if error is not None:
             return Outcome(write.key, None, error)
+        before = len(table.rows)
         try:
             row = self._apply(table, write)
         except ConnectorError as problem:
             return Outcome(write.key, None, problem)
-        outcome = Outcome(row.key, self._record(table, row) if write.op is not Op.DELETE else None)
+        existed = write.op is Op.CREATE and len(table.rows) == before
+        shown = self._record(table, row) if write.op is not Op.DELETE else None
+        outcome = Outcome(row.key, shown, existed=existed)
         if capabilities.idempotency:
             table.answers[write.token] = (self.clock.now(), outcome)
         return outcome
@@ -270,7 +243,7 @@ class MemorySystem:
     def _apply(self, table: Table, write: Write) -> Row:
         by = self.principal or "api"
         if write.op is Op.CREATE:
-            fields = msgspec.json.decode(write.body)
+            fields = decoded(write.body)
             if write.external is not None:
                 if table.spec.capabilities.external_key != "unique":
                     raise RejectedError(f"{self.name}: `{table.spec.name}` has no unique external key")
@@ -284,7 +257,7 @@ class MemorySystem:
         if table.spec.capabilities.conditional_write and write.version not in (None, self._version(table, row)):
             raise StaleError(f"{self.name}: {row.key} changed meanwhile")
         if write.op is Op.UPDATE:
-            self._change(table, row, msgspec.json.decode(write.body), by, token=write.token)
+            self._change(table, row, decoded(write.body), by, token=write.token)
         elif not table.spec.deletable:
             raise RejectedError(f"{self.name}: `{table.spec.name}` cannot be deleted")
         else:
@@ -293,116 +266,14 @@ class MemorySystem:
             self._tell("remove", table, row, row.fields, None, write.token)
         return row
 
-    def _create(self, table: Table, fields: Fields, by: str, key: Key | None, token: str | None = None) -> Row:
-        table.number += 1
-        key = key or f"{table.spec.prefix or self.name}{table.number:05d}"
-        if key in table.rows:
-            raise RejectedError(f"{self.name}: {key} exists")
-        row = Row(key, dict.fromkeys(sorted(table.spec.fields)), 0, 0, 0.0, by, by)
-        table.rows[key] = row
-        self._change(table, row, fields, by, "create", token)
-        return row
-
-    def _change(
-        self,
-        table: Table,
-        row: Row,
-        fields: Mapping[str, Any],
-        by: str,
-        kind: Literal["create", "edit"] = "edit",
-        token: str | None = None,
-    ) -> None:
-        before = None if kind == "create" else row.fields
-        kept = table.spec.keeps(deepcopy(dict(fields)))
-        for name, line_id in table.spec.lines.items():
-            if kept.get(name) is not None:
-                kept[name] = [self._line(table, line, line_id, row.fields.get(name) or []) for line in kept[name]]
-        row.fields = {**row.fields, **kept}
-        self._touch(table, row, by)
-        self._tell(kind, table, row, before, row.fields, token)
-
-    def _line(self, table: Table, line: Fields, line_id: str, old: list[Fields]) -> Fields:
-        """A line as it is kept: known ids keep what the body does not name; a new line gets an id."""
-        known = next((o for o in old if line.get(line_id) is not None and o[line_id] == line[line_id]), None)
-        if known is not None:
-            return {**known, **line}
-        if line.get(line_id) is not None:
-            raise RejectedError(f"{self.name}: there is no line {line[line_id]}")
-        table.line_number += 1
-        shown = dict.fromkeys(sorted(table.spec.line_fields))
-        return {**shown, **line, line_id: f"{table.spec.prefix}L{table.line_number}"}
-
-    def _touch(self, table: Table, row: Row, by: str) -> None:
-        table.position += 1
-        row.version += 1
-        row.position = table.position
-        row.modified = self.clock.now()
-        row.modified_by = by
-
-    def _tell(
-        self,
-        kind: Literal["create", "edit", "remove", "restore", "merge"],
-        table: Table,
-        row: Row,
-        before: Fields | None,
-        after: Fields | None,
-        token: str | None = None,
-    ) -> None:
-        """Tell the watchers. Fields of a row are never changed in place, so they need no copy."""
-        if self.watchers:
-            made = (self.name, table.spec.name, row.key, kind, row.modified_by, row.modified)
-            touch = Touch(*made, before, after, row.merged_into, token)
-            for watcher in self.watchers:
-                watcher(touch)
-
-    def _table(self, name: str) -> Table:
-        if name not in self._tables:
-            raise ConfigError(f"{self.name} has no object `{name}`; it has: {', '.join(sorted(self._tables))}")
-        return self._tables[name]
-
-    def _live(self, table: Table, key: Key) -> Row:
-        row = table.rows.get(key)
-        if row is None or not alive(row):
-            raise NotFoundError(f"{self.name}: there is no {table.spec.name} {key}")
-        return row
-
-    def _version(self, table: Table, row: Row) -> Version:
-        match table.spec.capabilities.versions:
-            case "counter":
-                return f"{row.version:012d}"
-            case "sortable":
-                return f"{row.position:012d}"
-            case _:
-                return blake2b(f"{row.key}/{row.version}".encode(), digest_size=6).hexdigest()
-
-    def _record(self, table: Table, row: Row) -> Record:
-        gone = not alive(row)
-        tells = table.spec.capabilities.created_by
-        return Record(
-            row.key,
-            self._version(table, row),
-            None if gone else deepcopy(row.fields),
-            self._stamp(row.modified),
-            row.created_by if tells else None,
-            row.modified_by if tells else None,
-            row.deleted,
-            row.merged_into,
-        )
-
-    def _stamp(self, seconds: float) -> datetime:
-        return datetime.fromtimestamp(seconds, UTC)
-
-    def _schema(self, table: Table) -> dict[str, FieldSchema]:
-        names = {name for row in table.rows.values() for name in row.fields}
-        return {name: FieldSchema(name, "text") for name in sorted(names)}
-
     def copy(self, clock: Clock) -> MemorySystem:
         """An independent system that holds the same, without faults and with nothing counted."""
         with self._lock:
             made = MemorySystem(self.name, clock, [], self.principal)
+            made.offset = self.offset
             made._tables = {name: replace(table) for name, table in self._tables.items()}
             for table in made._tables.values():
-                table.rows = deepcopy(table.rows)
+                table.rows = {key: replace(row) for key, row in table.rows.items()}
                 table.answers = dict(table.answers)
             return made
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal, TypeVar
+
+import msgspec
 
 from connector.errors import (
     TransientError,
@@ -60,6 +63,7 @@ class Row:
     modified_by: str
     deleted: bool = False
     merged_into: Key | None = None
+    created: float = 0.0
 
 
 @dataclass(slots=True)
@@ -96,8 +100,24 @@ def alive(row: Row) -> bool:
     return not row.deleted and row.merged_into is None
 
 
-def position_of(cursor: str | None) -> int:
-    return int(cursor) if cursor else 0
+def position_of(cursor: str | None) -> int | None:
+    """The position a cursor stands for: 0 at the beginning, None for what is no cursor."""
+    if cursor is None:
+        return 0
+    return int(cursor) if cursor.isascii() and cursor.isdecimal() and len(cursor) < 20 else None
+
+
+def copied(fields: Mapping[str, Any]) -> Fields:
+    """Fields that may be changed without changing these; lines are copied, too."""
+    return {name: [dict(line) for line in value] if type(value) is list else value for name, value in fields.items()}
+
+
+_JSON = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
+
+
+def decoded(body: bytes) -> Fields:
+    """A body as fields; amounts that travel as numbers stay exact."""
+    return _JSON.decode(body)
 
 
 def answered(error: Exception | None, answer: T) -> T:

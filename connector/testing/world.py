@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
@@ -12,184 +11,72 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from connector.engine.effects import Effects
-from connector.engine.spec import SyncSpec, SystemSpec
+from connector.engine.spec import SyncSpec, SystemSpec, children_of
 from connector.engine.sync import Options, plan, sync
-from connector.mapping.translate import load_mapping
-from connector.merge.rules import Flow, Unit
+from connector.merge.rules import Flow
 from connector.model.entities import ENTITIES
 from connector.model.plan import PlanLine, Report
 from connector.model.records import Key
 from connector.model.rows import HintRow, LinkRow, LinkState
 from connector.model.values import Side, Sides
-from connector.ports import Capabilities, Store, Vault
+from connector.ports import Capabilities, Clock, Spool, Store, Vault
 from connector.state.spool import FileSpool
 from connector.state.store import open_store
 from connector.state.vault import KeyVault, new_key
 from connector.testing.driver import CrashDriver, HandClock, Names, When
 from connector.testing.memory import MemorySystem
-from connector.testing.tables import Fields, MemoryObject
+from connector.testing.samples import (
+    CRM_ACCOUNT,
+    CRM_ORDER,
+    CRM_PRODUCT,
+    ERP_ACCOUNT,
+    ERP_ORDER,
+    ERP_PRODUCT,
+    FULL,
+    MATCH,
+    TEXTS,
+    account,
+    changed,
+    customer,
+    default_units,
+    line,
+    objects,
+    parsed,
+    total,
+)
+from connector.testing.tables import MemoryObject
 
 T = TypeVar("T")
 
-CRM_ACCOUNT = """
-entity: account
-object: companies
-external_key: external_id
-fields:
-  name: name
-  tax_id: tax_id
-  phone: phone
-  email: email
-  status: {field: state, values: {active: customer, inactive: former}, unmapped: hold}
-  currency: currency
-  credit_limit: {field: credit_limit, currency: currency}
-  parent: {field: parent_id, ref: account}
-  notes: notes
-  billing_address: {street: street, city: city, postal_code: zip}
-"""
+__all__ = [
+    "CRM_ACCOUNT",
+    "CRM_ORDER",
+    "CRM_PRODUCT",
+    "ERP_ACCOUNT",
+    "ERP_ORDER",
+    "ERP_PRODUCT",
+    "FULL",
+    "MATCH",
+    "TEXTS",
+    "World",
+    "account",
+    "changed",
+    "customer",
+    "default_units",
+    "empty_store",
+    "line",
+    "make_world",
+    "objects",
+    "parsed",
+    "total",
+]
 
-ERP_ACCOUNT = """
-entity: account
-object: customers
-external_key: crm_ref
-filter: "kind != 'internal'"
-fields:
-  name: {field: title, max_length: 60}
-  tax_id: vat_number
-  phone: tel
-  email: mail
-  status: {field: blocked, values: {active: false, inactive: true}}
-  currency: cur
-  credit_limit: {field: limit, currency: cur}
-  parent: {field: group_of, ref: account}
-  notes: remarks
-  billing_address: {street: addr1, city: addr2, postal_code: addr3}
-"""
-
-CRM_PRODUCT = """
-entity: product
-object: products
-external_key: external_id
-fields:
-  sku: sku
-  name: name
-  price: {field: price, currency: currency}
-"""
-
-ERP_PRODUCT = """
-entity: product
-object: items
-external_key: crm_ref
-fields:
-  sku: code
-  name: title
-  price: {field: price, currency: cur}
-"""
-
-CRM_ORDER = """
-entity: order
-object: deals
-external_key: external_id
-fields:
-  name: name
-  account: {field: company_id, ref: account}
-  po_number: po
-  notes: notes
-  currency: currency
-  freight: {field: freight, currency: currency}
-  lines:
-    field: lines
-    id: id
-    external_key: external_id
-    fields:
-      product: {field: product_id, ref: product}
-      description: description
-      quantity: quantity
-      unit_price: {field: unit_price, currency: ^currency}
-"""
-
-ERP_ORDER = """
-entity: order
-object: orders
-external_key: crm_ref
-fields:
-  name: title
-  account: {field: customer, ref: account}
-  po_number: customer_reference
-  notes: remarks
-  currency: cur
-  freight: {field: freight, currency: cur}
-  lines:
-    field: positions
-    id: no
-    fields:
-      product: {field: item, ref: product}
-      description: text
-      quantity: qty
-      unit_price: {field: price, currency: ^cur}
-"""
-
-TEXTS = {
-    "account": (CRM_ACCOUNT, ERP_ACCOUNT),
-    "product": (CRM_PRODUCT, ERP_PRODUCT),
-    "order": (CRM_ORDER, ERP_ORDER),
-}
-MATCH: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "account": (("tax_id",), ("name", "billing_address.postal_code")),
-    "product": (("sku",),),
-    "order": (),
-}
-
-FULL = Capabilities(
-    conditional_write=True,
-    idempotency=86400.0,
-    external_key="unique",
-    created_by=True,
-    feed="exact",
-    versions="counter",
-    deletes="feed",
-    batch_read=50,
-    batch_write=20,
-    page=40,
-    concurrency=2,
-    granularity=0.001,
-)
-
-
-def objects(side: Side, capabilities: Capabilities) -> list[MemoryObject]:
-    """The three objects of one side; they show every field the mappings name."""
-    found = []
-    for entity, prefixes in (("account", "CK"), ("product", "PI"), ("order", "DO")):
-        mapping = load_mapping(Sides(*TEXTS[entity])[side], f"{entity}.yaml")
-        ids = {entry.source: entry.lines.id for entry in mapping.spec.entries if entry.source and entry.lines}
-        lines = {name: line_id for name, line_id in ids.items() if line_id is not None}
-        inner = frozenset(name for fields in mapping.line_fields.values() for name in fields)
-        prefix = prefixes[0 if side is Side.LEFT else 1]
-        found.append(
-            MemoryObject(
-                mapping.object, capabilities, prefix, mapping.system_fields, lines, inner - set(lines.values())
-            )
-        )
-    return found
-
-
-def default_units(entity: str) -> tuple[Unit, ...]:
-    """One unit per field both sides read; the address as one."""
-    left, right = (load_mapping(text, f"{entity}.yaml") for text in TEXTS[entity])
-    both = [name for name in ENTITIES[entity].fields if name in left.readable and name in right.readable]
-    address = tuple(name for name in both if name.startswith("billing_address."))
-    single = [Unit(name, (name,)) for name in both if name not in address]
-    return (*single, Unit("billing_address", address)) if address else tuple(single)
-
-
-def changed(units: Iterable[Unit], **rules: Mapping[str, Any]) -> tuple[Unit, ...]:
-    """The units with some of their rules replaced: `changed(units, phone={"policy": Policy.LEFT})`."""
-    return tuple(replace(unit, **rules.get(unit.name, {})) for unit in units)
+SystemMaker = Callable[[str, Clock, Iterable[MemoryObject]], MemorySystem]
 
 
 @dataclass(slots=True)
 class World:
-    """Both systems, the store, and how to run. folder: for spools. store_again opens the same store anew."""
+    """Both systems, the store, and how to run. folder: for spools, where `spools` does not make them elsewhere."""
 
     store: Store
     vault: Vault
@@ -198,15 +85,19 @@ class World:
     names: Names = field(default_factory=Names)
     powers: Sides[Capabilities] = field(default_factory=lambda: Sides(FULL, FULL))
     specs: dict[str, SyncSpec] = field(default_factory=dict)
+    system: SystemMaker = MemorySystem
+    spools: Callable[[], Spool] | None = None
     crm: MemorySystem = field(init=False)
     erp: MemorySystem = field(init=False)
     driver: CrashDriver = field(init=False)
 
     def __post_init__(self) -> None:
-        self.crm = MemorySystem("crm", self.clock, objects(Side.LEFT, self.powers.left))
-        self.erp = MemorySystem("erp", self.clock, objects(Side.RIGHT, self.powers.right))
+        self.crm = self.system("crm", self.clock, objects(Side.LEFT, self.powers.left))
+        self.erp = self.system("erp", self.clock, objects(Side.RIGHT, self.powers.right))
         for entity in TEXTS:
             self.specs[entity] = self._spec(entity)
+        kinds = [(s.entity, s.systems.map(lambda system: system.mapping)) for s in self.specs.values()]
+        self.specs = {e: replace(s, children=children_of(e, kinds)) for e, s in self.specs.items()}
 
     def _spec(self, entity: str) -> SyncSpec:
         texts = Sides(*TEXTS[entity])
@@ -224,7 +115,7 @@ class World:
         )
 
     def _system(self, side: Side, name: str, text: str, entity: str) -> SystemSpec:
-        mapping = load_mapping(text, f"{name}/{entity}.yaml")
+        mapping = parsed(text, f"{name}/{entity}.yaml")
         powers = self.powers[side]
         principal = "connector" if powers.created_by else None
         return SystemSpec(name, mapping.object, mapping, powers, principal)
@@ -259,7 +150,7 @@ class World:
         """Go on with an empty store under the same key."""
         self.store.close()
         path = self.folder / f"store{self.names()}.db"
-        path.write_bytes(_empty_store())
+        path.write_bytes(empty_store())
         self.store = open_store(f"sqlite:///{path}", self.vault)
 
     def copy(self) -> World:
@@ -269,12 +160,18 @@ class World:
         folder.mkdir()
         self.store.copy_to(str(folder / "store.db"))  # type: ignore[attr-defined]
         store = open_store(f"sqlite:///{folder / 'store.db'}", self.vault)
-        made = World(store, self.vault, folder, replace(self.clock), replace(self.names), self.powers)
+        made = World(
+            store, self.vault, folder, replace(self.clock), replace(self.names), self.powers, spools=self.spools
+        )
         made.specs = dict(self.specs)
         made.crm, made.erp = self.crm.copy(made.clock), self.erp.copy(made.clock)
         return made
 
     # ------------------------------------------------------------------------------------------------- runs
+
+    def new_spool(self) -> Spool:
+        """Scratch space for one run. Close it when done."""
+        return self.spools() if self.spools is not None else FileSpool(self.folder)
 
     def drive(self, generator: Effects[T], crash: int | None = None, when: When = "before") -> T:
         self.driver = CrashDriver(Sides(self.crm, self.erp), self.store, self.clock, self.names, crash, when)
@@ -282,7 +179,7 @@ class World:
 
     def sync(self, entity: str = "account", crash: int | None = None, when: When = "before", **options: Any) -> Report:
         """One run with a new spool; with `crash` it dies there."""
-        spool = FileSpool(self.folder)
+        spool = self.new_spool()
         try:
             return self.drive(sync(self.specs[entity], self.vault, spool, Options(**options)), crash, when)
         finally:
@@ -291,7 +188,7 @@ class World:
     def plan(self, entity: str = "account", *, full: bool = False) -> list[PlanLine]:
         """The lines of a plan."""
         lines: list[PlanLine] = []
-        spool = FileSpool(self.folder)
+        spool = self.new_spool()
         try:
             self.drive(plan(self.specs[entity], self.vault, spool, lines.append, full=full))
         finally:
@@ -354,45 +251,22 @@ class World:
             tx.put_hints(hints)
 
 
-def account(name: str, **fields: Any) -> Fields:
-    """A company as the left system shows it."""
-    shown: Fields = {"name": name, "currency": "EUR", "state": "customer", **fields}
-    return shown
-
-
-def customer(name: str, **fields: Any) -> Fields:
-    """A customer as the right system shows it."""
-    shown: Fields = {"title": name, "cur": "EUR", "blocked": False, **fields}
-    return shown
-
-
-def line(product: Key | None, quantity: str, price: str, **fields: Any) -> Fields:
-    """A line of a deal."""
-    shown: Fields = {"product_id": product, "quantity": quantity, "unit_price": price, "description": None, **fields}
-    return shown
-
-
-def total(lines: Iterable[Mapping[str, Any]], quantity: str, price: str) -> Decimal:
-    """Sum of quantity times price, exactly."""
-    return sum((Decimal(str(row[quantity])) * Decimal(str(row[price])) for row in lines), Decimal(0))
-
-
 _KEY = new_key()
 _COPIES = count()
 
 
-@lru_cache(maxsize=1)
-def _empty_store() -> bytes:
-    """A migrated store without rows, as a file's content: made once per process."""
+@lru_cache(maxsize=4)
+def empty_store(key: str = _KEY) -> bytes:
+    """A migrated store without rows, as a file's content, for use under that key: made once per process."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "store.db"
-        open_store(f"sqlite:///{path}", KeyVault(_KEY)).close()
+        open_store(f"sqlite:///{path}", KeyVault(key)).close()
         return path.read_bytes()
 
 
 def make_world(folder: Path, left: Capabilities = FULL, right: Capabilities = FULL) -> World:
     """A world with an empty store in this folder. Close its store when done."""
     path = folder / "store.db"
-    path.write_bytes(_empty_store())
+    path.write_bytes(empty_store())
     vault = KeyVault(_KEY)
     return World(open_store(f"sqlite:///{path}", vault), vault, folder, powers=Sides(left, right))

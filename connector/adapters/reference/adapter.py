@@ -220,6 +220,7 @@ def _record(wire: WireRecord) -> Record:
         wire.modified_by,
         wire.deleted,
         wire.merged_into,
+        wire.created,
     )
 
 

@@ -20,6 +20,7 @@ class WireRecord(msgspec.Struct):
     id: str
     version: int
     modified: datetime | None = None
+    created: datetime | None = None
     created_by: str | None = None
     modified_by: str | None = None
     deleted: bool = False

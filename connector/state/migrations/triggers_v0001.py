@@ -2,7 +2,8 @@
 
 identity  kept in step with the keys of `link`; the key of a live link never becomes an alias, a key that leads to
           another link never becomes live again by reopening its old one, and an owner cannot be taken away.
-link      id and kind never change.
+          It leads to links that are there.
+link      id and kind never change; one that has a key is never removed.
 journal   lines are never changed nor removed; only a body may be emptied.
 """
 
@@ -14,6 +15,8 @@ _RAISE = "SELECT RAISE(ABORT, '{}')"
 _TWICE = "a key leads to another link already: its old link cannot be live again"
 _LIVE = "the key of a live link cannot become an alias or change hands"
 _OWNED = "the owner of a key cannot be removed while its link has the key"
+_NO_LINK = "a key can only lead to a link that is there"
+_KEYED = "a link that has a key cannot be removed"
 _FIXED = "id and kind of a link never change"
 _JOURNAL = "the journal is append only"
 
@@ -60,6 +63,13 @@ SQLITE = [
     "AND ((side = 0 AND key = NEW.l_id) OR (side = 1 AND key = NEW.r_id))) "
     f"BEGIN {_RAISE.format(_TWICE)}; END",
     f"CREATE TRIGGER link_fixed BEFORE UPDATE OF id, kind ON link BEGIN {_RAISE.format(_FIXED)}; END",
+    "CREATE TRIGGER link_removed BEFORE DELETE ON link WHEN OLD.l_id IS NOT NULL OR OLD.r_id IS NOT NULL "
+    f"BEGIN {_RAISE.format(_KEYED)}; END",
+    *(
+        f"CREATE TRIGGER identity_{what} BEFORE {event} ON identity WHEN NOT EXISTS (SELECT 1 FROM link "
+        f"WHERE id = NEW.link) BEGIN {_RAISE.format(_NO_LINK)}; END"
+        for what, event in (("led", "INSERT"), ("led_elsewhere", "UPDATE OF link"))
+    ),
     "CREATE TRIGGER identity_taken BEFORE UPDATE ON identity WHEN OLD.alias = 0 "
     "AND (SELECT state FROM link WHERE id = OLD.link) <> 3 "
     f"BEGIN {_RAISE.format(_LIVE)}; END",
@@ -129,6 +139,16 @@ POSTGRES = [
         f"IF OLD.id <> NEW.id OR OLD.kind <> NEW.kind THEN {_refuse(_FIXED)} END IF; RETURN NEW;",
     ),
     _trigger("link_fixed", "BEFORE UPDATE OF id, kind", "link", "link_fixed"),
+    _function(
+        "link_removed",
+        f"IF OLD.l_id IS NOT NULL OR OLD.r_id IS NOT NULL THEN {_refuse(_KEYED)} END IF; RETURN OLD;",
+    ),
+    _trigger("link_removed", "BEFORE DELETE", "link", "link_removed"),
+    _function(
+        "identity_led",
+        f"IF NOT EXISTS (SELECT 1 FROM link WHERE id = NEW.link) THEN {_refuse(_NO_LINK)} END IF; RETURN NEW;",
+    ),
+    _trigger("identity_led", "BEFORE INSERT OR UPDATE OF link", "identity", "identity_led"),
     _function(
         "identity_taken",
         "IF OLD.alias = 0 AND (SELECT state FROM link WHERE id = OLD.link FOR SHARE) <> 3 "

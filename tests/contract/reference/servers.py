@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,23 +87,6 @@ def created(adapter: Adapter, count: int = 1, **fields: Any) -> list[Record]:
     assert [outcome.error for outcome in result.outcomes] == [None] * count
     records = [outcome.record for outcome in result.outcomes]
     return [record for record in records if record is not None]
-
-
-def updating(record: Record, body: Mapping[str, Any], version: str | None = "same", token: str = "") -> Write:
-    condition = record.version if version == "same" else version
-    token = token or f"update-{next_number()}"
-    return Write(Op.UPDATE, record.key, json.dumps(body).encode(), condition, token)
-
-
-def walk(adapter: Adapter, object: str, cursor: str | None = None) -> tuple[list[Record], str | None]:  # noqa: A002
-    """The feed from the cursor to its end."""
-    records: list[Record] = []
-    while True:
-        page = adapter.changes(object, cursor)
-        records.extend(page.records)
-        cursor = page.cursor
-        if not page.more:
-            return records, cursor
 
 
 class canned:  # noqa: N801

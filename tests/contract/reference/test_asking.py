@@ -100,30 +100,10 @@ def test_a_signed_webhook_without_a_key_is_refused(body: bytes) -> None:
         hooked().hints(signed(body, str(time.time())))
 
 
-@pytest.mark.parametrize("shift", [-301.0, 301.0])
-def test_an_old_or_future_webhook_is_refused(shift: float) -> None:
-    with pytest.raises(DeniedError, match="s old"):
-        hooked().hints(signed(EVENT, str(time.time() + shift)))
-
-
 @pytest.mark.parametrize("stamp", ["", "soon", "1.2.3", "nan", "9" * 400, "2026-13-45"])
 def test_an_odd_time_is_refused_even_when_signed(stamp: str) -> None:
     with pytest.raises(DeniedError):
         hooked().hints(signed(EVENT, stamp))
-
-
-def test_a_wrong_or_missing_signature_is_refused() -> None:
-    now = str(time.time())
-    good = signed(EVENT, now)
-    for request in (
-        signed(EVENT, now, b"other"),
-        WebhookRequest({}, EVENT),
-        WebhookRequest(good.headers, EVENT + b" "),
-        WebhookRequest({**good.headers, "X-Timestamp": str(time.time() + 1)}, EVENT),
-        WebhookRequest({**good.headers, "x-signature": "sha256=ü"}, EVENT),
-    ):
-        with pytest.raises(DeniedError, match="signature"):
-            hooked().hints(request)
 
 
 def test_without_a_secret_no_webhook_is_believed() -> None:

@@ -51,7 +51,7 @@ TABLE: list[tuple[int, bool, type[ConnectorError], type[ConnectorError]]] = [
     (500, True, TransientError, UncertainError),
     (500, False, TransientError, UncertainError),
     (502, False, TransientError, UncertainError),
-    (503, True, TransientError, TransientError),
+    (503, True, TransientError, UncertainError),
     (503, False, TransientError, UncertainError),
     (504, True, TransientError, UncertainError),
     (599, False, TransientError, UncertainError),
@@ -82,6 +82,15 @@ def test_a_status_becomes_the_error_of_the_table(
 def test_a_refusal_tells_the_systems_own_message_and_field() -> None:
     error = status_error(PLACE, 422, read_error(STRUCTURED), write=True)
     assert "name: Name is too long" in str(error)
+
+
+def test_a_503_in_the_systems_own_words_leaves_a_write_in_doubt_and_only_delays_a_read() -> None:
+    said = Said("busy", "try later")
+    assert type(status_error(PLACE, 503, said, write=True, after=5.0)) is UncertainError
+    read = status_error(PLACE, 503, said, write=False, after=5.0)
+    assert type(read) is TransientError
+    assert read.after == 5.0
+    assert "is busy (status 503: try later) and asks to wait 5 s" in str(read)
 
 
 def test_html_instead_of_404_is_a_wrong_address_and_never_a_deleted_record() -> None:
@@ -133,7 +142,7 @@ def test_no_wait_is_read_from_a_missing_header() -> None:
         (422, RejectedError),
         (429, TransientError),
         (500, UncertainError),
-        (503, TransientError),
+        (503, UncertainError),
     ],
 )
 def test_one_item_of_a_batch_follows_the_same_table(status: int, error: type[ConnectorError]) -> None:

@@ -34,4 +34,6 @@ def test_an_index_leads_to_the_rows(name: str, sqlite_url: str, vault: KeyVault)
         steps = tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement.text}", params).all()
     opened.close()
     scans = [step[-1] for step in steps if step[-1].startswith("SCAN") and "VIRTUAL TABLE" not in step[-1]]
+    if name == "links._DROP":
+        scans.remove("SCAN intent")  # for its foreign key; it holds open writes only
     assert set(scans) <= {"SCAN CONSTANT ROW", "SCAN run USING INDEX run_by_time"}  # newest first, to the limit

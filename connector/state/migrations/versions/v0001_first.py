@@ -144,7 +144,6 @@ def _links() -> None:
         sa.CheckConstraint("alias IN (0, 1)", name="identity_alias"),
         sa.CheckConstraint("side IN (0, 1)", name="identity_side"),
         sa.ForeignKeyConstraint(["kind"], ["kind.id"]),
-        sa.ForeignKeyConstraint(["link"], ["link.id"]),
         sa.PrimaryKeyConstraint("kind", "side", "key"),
         sqlite_strict=True,
         sqlite_with_rowid=False,

@@ -1,0 +1,122 @@
+"""Settlement of lines: which line of the target is which of those written, and what the base knows of it afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import msgspec
+
+from connector.engine.likeness import shows
+from connector.engine.work import Work
+from connector.merge.base import Base, LineBase, Pair
+from connector.merge.lines import NONE
+from connector.model.records import Key
+from connector.model.values import Line, Side, Value
+
+Prints = dict[str, bytes]
+GONE = "~"
+"""Stands, with the source's key, for the key of a line that was written and taken away before anybody saw its key."""
+
+
+class Trust(StrEnum):
+    """What is known of a record that is shown after a write.
+
+    OWN: it is the result of the write: what it shows was agreed. APPLIED: the write was done, somebody may have written
+    since: where it shows something else, what was sent is the base, and the next plan sees the change. UNSURE: the
+    write may never have been done: only what shows as it was sent is agreed.
+    """
+
+    OWN = "own"
+    APPLIED = "applied"
+    UNSURE = "unsure"
+
+
+class SettledLine(msgspec.Struct, array_like=True):
+    """One written line. source: the other side's line key; key: the target's own (None: new there)."""
+
+    source: str | None
+    key: str | None
+    prints: Prints
+
+
+class LineSettler:
+    """Settles the lines of one write."""
+
+    def __init__(self, work: Work, link: int, base: Base, target: Side, trust: Trust) -> None:
+        self.work = work
+        self.link = link
+        self.base = base
+        self.target = target
+        self.trust = trust
+
+    def settle(self, written: Sequence[SettledLine], removed: Sequence[Pair], shown: Value, sent: Value) -> None:
+        """Bring the line table of the base up to date. shown, sent: lists of lines, or something else: no lines."""
+        if not isinstance(shown, tuple):
+            return
+        lines = [line for line in shown if isinstance(line, Line)]
+        bodies: list[Line | None] = [line for line in sent if isinstance(line, Line)] if isinstance(sent, tuple) else []
+        if self.trust is Trust.OWN or len(bodies) != len(written):
+            bodies = [None] * len(written)
+        self._drop({(left.decode(), right.decode()) for left, right in removed}, lines)
+        fresh = self._fresh(written, lines)
+        for entry, body in zip(written, bodies, strict=True):
+            line = self._find(entry, body, lines, fresh)
+            if line is not None and entry.source is not None and line.key is not None:
+                fresh.pop(line.key, None)
+                self._agree(entry, line, body)
+            elif line is None and entry.key is None and self.trust is Trust.APPLIED and entry.source is not None:
+                row = self._row(entry.source, GONE + entry.source)
+                row.prints = {name: self._pair(print_, NONE) for name, print_ in entry.prints.items()}
+
+    def _drop(self, removed: set[tuple[str, str]], lines: Sequence[Line]) -> None:
+        """Pairs that ended with the write; unless it may not have been done, and the line is still there."""
+        keys = {line.key for line in lines} if self.trust is Trust.UNSURE else set()
+        index = 1 if self.target is Side.RIGHT else 0
+        self.base.lines = [
+            row
+            for row in self.base.lines or ()
+            if (row.left, row.right) not in removed or (row.left, row.right)[index] in keys
+        ]
+
+    def _fresh(self, written: Sequence[SettledLine], lines: Sequence[Line]) -> dict[Key, Line]:
+        """Lines that may have come with this write, in the order the target shows them."""
+        taken = {entry.key for entry in written}
+        if self.trust is not Trust.OWN:
+            taken |= {row.right if self.target is Side.RIGHT else row.left for row in self.base.lines or ()}
+        return {line.key: line for line in lines if line.key is not None and line.key not in taken}
+
+    def _find(
+        self, entry: SettledLine, body: Line | None, lines: Sequence[Line], fresh: dict[Key, Line]
+    ) -> Line | None:
+        if entry.key is not None:
+            return next((line for line in lines if line.key == entry.key), None)
+        mate = next((line for line in lines if line.partner and line.partner == entry.source), None)
+        if mate is not None:
+            return mate
+        if self.trust is Trust.OWN:
+            return next(iter(fresh.values()), None)
+        return next((line for line in fresh.values() if body is not None and shows(line.values, body.values)), None)
+
+    def _agree(self, entry: SettledLine, line: Line, body: Line | None) -> None:
+        shown = self.work.shape.line_prints(line, self.target, self.link)
+        wanted = shown
+        if body is not None:
+            wanted = self.work.shape.line_prints(Line(line.key, None, body.values), self.target, self.link)
+        row = self._row(str(entry.source), str(line.key))
+        for name, source in entry.prints.items():
+            if name in shown and (shown[name] == wanted.get(name) or self.trust is not Trust.UNSURE):
+                row.prints[name] = self._pair(source, wanted.get(name, shown[name]))
+
+    def _row(self, source: Key, own: Key) -> LineBase:
+        """The row of these two keys; other rows of either of them are over."""
+        ids = (source, own) if self.target is Side.RIGHT else (own, source)
+        known = next((row for row in self.base.lines or () if (row.left, row.right) == ids), None)
+        others = [row for row in self.base.lines or () if row.left != ids[0] and row.right != ids[1]]
+        found = known or LineBase(*ids, {})
+        place = (self.base.lines or []).index(known) if known is not None else len(others)
+        self.base.lines = [*others[:place], found, *others[place:]]
+        return found
+
+    def _pair(self, source: bytes, shown: bytes) -> Pair:
+        return (source, shown) if self.target is Side.RIGHT else (shown, source)

@@ -1,0 +1,77 @@
+"""Keeps what pieces of a proof gave, line by line, so that a proof that was stopped can be gone on with."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+
+import connector
+from connector.errors import ConfigError
+from connector.testing.proof_units import Result, Unit
+
+
+def fingerprint(folder: Path | None = None) -> str:
+    """Of all code: results of other code prove nothing about this one."""
+    root = folder if folder is not None else Path(connector.__file__).parent
+    digest = blake2b(digest_size=16)
+    for path in sorted(root.rglob("*.py")):
+        text = path.read_bytes()
+        digest.update(f"{path.relative_to(root).as_posix()} {len(text)}\n".encode())
+        digest.update(text)
+    return digest.hexdigest()
+
+
+def put(path: Path, text: bytes) -> None:
+    """Write a file whole, or not at all. Raises OSError."""
+    new = path.with_name(f".{path.name}.new")
+    new.write_bytes(text)
+    new.replace(path)
+
+
+class Journal:
+    """Results by name, in a file: its first line is the code's fingerprint, every other one a result.
+
+    resume: go on with what the file holds, otherwise it begins anew. Raises ConfigError when the file cannot be gone
+    on with. Close it when done.
+    """
+
+    def __init__(self, path: Path, code: str, *, resume: bool) -> None:
+        self._done: dict[tuple[str, str], Result] = {}
+        try:
+            if resume:
+                self._read(path, code)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Written anew even to go on: a line that was cut off when the machine stopped is left out.
+            lines = [code.encode(), *(msgspec.json.encode(result) for result in self._done.values())]
+            put(path, b"".join(line + b"\n" for line in lines))
+            self._file = path.open("ab")
+        except OSError as error:
+            raise ConfigError(f"{path}: {error.strerror}. Name another file with --journal.") from None
+
+    def _read(self, path: Path, code: str) -> None:
+        if not path.exists():
+            return
+        first, *lines = path.read_bytes().split(b"\n")
+        if first.decode(errors="replace") != code:
+            raise ConfigError(f"{path}: the code has changed since. Begin anew, without --resume.")
+        for line in lines:
+            try:
+                result = msgspec.json.decode(line, type=Result)
+            except msgspec.DecodeError:
+                continue
+            self._done[result.part, result.name] = result
+
+    def keep(self, result: Result) -> None:
+        """Keep a result; it is on disk when this returns."""
+        self._done[result.part, result.name] = result
+        self._file.write(msgspec.json.encode(result) + b"\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def known(self, unit: Unit) -> Result | None:
+        """The result of that piece, when there is one."""
+        return self._done.get((unit.part, unit.name))

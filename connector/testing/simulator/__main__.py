@@ -1,0 +1,93 @@
+"""`python -m connector.testing.simulator`: plays one seed, one script, or a campaign, and says what was found."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from connector.testing.simulator.campaign import Totals, run_campaign, tasks
+from connector.testing.simulator.people import ScriptError
+from connector.testing.simulator.play import Setup, check_names, read_script
+
+FOUND, WRONG = 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code: 0 nothing found, 1 something found, 2 wrong arguments."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.seeds is not None:
+            return _campaign(options)
+        if options.script is not None:
+            setup, lines = read_script(Path(options.script))
+        else:
+            setup = Setup(options.profile or "cuis", options.policy or "manual", sqlite=options.sqlite)
+            check_names(setup.profile, setup.policy)
+            lines = setup.seed(options.seed)
+        return _one(setup, lines, options)
+    except ScriptError as error:
+        sys.stderr.write(f"{error}\n")
+        return WRONG
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m connector.testing.simulator", description=__doc__)
+    parser.add_argument("--seed", type=int, default=0, help="play this seed")
+    parser.add_argument("--profile", default="", help="what both systems can do; a campaign takes several, by comma")
+    parser.add_argument("--policy", default="", help="what the syncs are told; a campaign takes several, by comma")
+    parser.add_argument("--script", help="play this file instead of a seed")
+    parser.add_argument("--sqlite", action="store_true", help="keep the state in a file instead of in memory")
+    parser.add_argument("--shrink", action="store_true", help="print the shortest script that finds the same")
+    parser.add_argument("--log", action="store_true", help="print everything that happens")
+    parser.add_argument("--print", action="store_true", help="print the script before it is played")
+    parser.add_argument("--seeds", help="play a campaign, A:B, every profile and policy unless some are named")
+    parser.add_argument("--spread", action="store_true", help="a campaign plays each seed in one profile and policy")
+    parser.add_argument("--workers", type=int, default=1, help="processes of a campaign")
+    parser.add_argument("--json", action="store_true", help="print all figures of a campaign")
+    return parser
+
+
+def _one(setup: Setup, lines: list[str], options: argparse.Namespace) -> int:
+    if options.shrink:
+        lines = setup.shrunk(lines)
+    if options.shrink or options.print:
+        _say(f"# profile: {setup.profile}", f"# policy: {setup.policy}", *lines)
+    played = setup.play(lines, keep_log=options.log)
+    _say(*played.log)
+    for rule, what in played.findings:
+        _say(f"{rule}: {what}")
+    if not played.findings:
+        _say(f"nothing found in {len(lines)} lines; log {played.digest}")
+    return FOUND if played.findings else 0
+
+
+def _campaign(options: argparse.Namespace) -> int:
+    first, colon, last = options.seeds.partition(":")
+    if not (colon and first.isdigit() and last.isdigit()):
+        raise ScriptError(f"--seeds {options.seeds}: expected A:B, for example 0:100")
+    profiles, policies = ([name for name in text.split(",") if name] for text in (options.profile, options.policy))
+    chosen = tasks(range(int(first), int(last)), profiles, policies, spread=options.spread)
+    totals = run_campaign(chosen, options.workers)
+    if options.json:
+        _say(totals.as_json())
+    else:
+        _summary(totals)
+    return FOUND if totals.findings else 0
+
+
+def _summary(totals: Totals) -> None:
+    operations = sum(totals.operations.values())
+    _say(f"{totals.seeds} seeds, {operations} user operations, {totals.failed} seeds with findings")
+    for kind in sorted(totals.findings.values(), key=lambda kind: -kind.count):
+        command, what = kind.examples[0]
+        _say(f"{kind.count} x {kind.rule}: {what}", f"    {command}")
+
+
+def _say(*lines: str) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

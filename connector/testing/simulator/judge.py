@@ -1,0 +1,260 @@
+"""The judge of a simulation: watches both systems and says what went wrong, by the rules of the sync protocol.
+
+It knows what the systems show and what rows the store holds; how the engine works it does not know.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import ceil
+from typing import Any
+
+import msgspec
+
+from connector.errors import ConnectorError, Halted, UncertainError
+from connector.merge.guards import FLOOR_DELETES
+from connector.model.plan import Report
+from connector.model.records import Write, WriteResult
+from connector.model.rows import LinkRow
+from connector.model.values import SIDES, Side
+from connector.testing.driver import Crash
+from connector.testing.memory import MemorySystem
+from connector.testing.simulator.judge_findings import Finding, Verdicts
+from connector.testing.simulator.judge_rest import RestRules
+from connector.testing.simulator.judge_rows import Rows, read_rows
+from connector.testing.simulator.judge_things import Change
+from connector.testing.simulator.judge_values import has_float
+from connector.testing.simulator.judge_writes import WriteRules
+from connector.testing.simulator.ledger import Ledger
+from connector.testing.simulator.profiles import Policy, Profile
+from connector.testing.tables import Touch
+from connector.testing.world import World
+
+__all__ = ["Finding", "Judge"]
+
+RESULTS = ("created", "updated", "unchanged", "skipped", "held", "failed")
+DAY = 86400.0
+WAITING = ("wait", "hold", "conflict", "refuse")
+"""What a plan shows of records that a feed with overlap lists again and again: they wait, and nothing is written."""
+
+
+class Judge:
+    """Decides whether anything went wrong.
+
+    Register `seen` with the watchers of both systems; what answers show and what is sent it listens to by itself.
+    verdicts: what the protocol allows for want of a power is in `verdicts.narrowed` and `verdicts.limits`, not in the
+    findings. allowed: guards a person let through. Where two processes run at once, set `process` to the name of the
+    one that goes on, so that each is judged by what it was shown itself.
+    """
+
+    def __init__(self, world: World, profile: Profile, policy: Policy) -> None:
+        self.world = world
+        self.policy = policy
+        self.verdicts = Verdicts()
+        self.ledger = Ledger(world)
+        self.allowed: frozenset[str] = frozenset()
+        self.writes = WriteRules(self.ledger, self.verdicts, profile)
+        self._deletes: dict[str, deque[float]] = {entity: deque() for entity in world.specs}
+        self._this_run: list[Change] = []
+        self._journal = 0
+        self._whole = not self.ledger.records
+        for side, system in ((Side.LEFT, world.crm), (Side.RIGHT, world.erp)):
+            system.readers.append(partial(self._shown, side, system.name))
+            system.write = self._listening(side, system, system.write)  # type: ignore[method-assign, assignment]
+
+    @property
+    def process(self) -> str:
+        return self.ledger.process
+
+    @process.setter
+    def process(self, name: str) -> None:
+        self.ledger.process = name
+
+    # -------------------------------------------------------------------------------------------- what is told
+
+    def seen(self, touch: Touch) -> None:
+        """A record changed."""
+        change = self.ledger.take(touch)
+        if change is None:
+            return
+        self.writes.judge(change)
+        if change.ours:
+            self._this_run.append(change)
+            if touch.kind == "remove":
+                self._guard_deletes(change)
+
+    def decided(self, link: LinkRow | int, unit: str, side: Side) -> None:
+        """A person decided a conflict: this side's value is right. link: it, or its id; unit: `*` for the record."""
+        row = self.world.look("links_by_id", [link])[link] if isinstance(link, int) else link
+        for entity, spec in self.world.specs.items():
+            if spec.kind == row.kind:
+                names = [self.ledger.name_of(s, entity, str(row.keys[s])) for s in SIDES if row.keys[s] is not None]
+                self.writes.decided |= {(entity, name, unit) for name in names}
+
+    def store_replaced(self) -> None:
+        """The store went back to an older copy of itself, or was lost."""
+        self.writes.restored = True
+        self._journal = 0
+
+    def _shown(self, side: Side, name: str, object_: str, records: Sequence[Any]) -> None:
+        place = self.ledger.place.get((name, object_))
+        if place is not None:
+            self.ledger.shown(side, place[1], records)
+
+    def _listening(
+        self, side: Side, system: MemorySystem, write: Callable[[str, Sequence[Write]], WriteResult]
+    ) -> Callable[[str, Sequence[Write]], WriteResult]:
+        """The system's write, overheard. A late request counts by what was known when it was sent, so sending is told.
+
+        The system goes on to call its own method: nothing about it changes.
+        """
+
+        def overheard(object: str, writes: Sequence[Write]) -> WriteResult:  # noqa: A002
+            place = self.ledger.place.get((system.name, object))
+            if place is None:
+                return write(object, writes)
+            self.ledger.sent(side, place[1], writes, self.world.clock.now())
+            if self.world.specs[place[1]].systems[side].capabilities.decimals == "string":
+                for item in writes:
+                    if item.body and has_float(msgspec.json.decode(item.body)):
+                        self.verdicts.find("I21", f"{system.name} {object} {item.key}: a float in a body")
+            tokens = [item.token for item in writes]
+            try:
+                result = write(object, writes)
+            except ConnectorError:
+                self.ledger.unsure.update(tokens)
+                raise
+            sure = dict(zip(tokens, result.outcomes, strict=False))
+            self.ledger.unsure |= {t for t in tokens if t not in sure or isinstance(sure[t].error, UncertainError)}
+            self.ledger.shown(side, place[1], [o.record for o in result.outcomes if o.record is not None])
+            return result
+
+        return overheard
+
+    # -------------------------------------------------------------------------------------------- after a run
+
+    def run_ended(self, result: Report | BaseException) -> list[Finding]:
+        """Cheap checks after a run; what is new since the last call. result: its report, or what it died of."""
+        if isinstance(result, Report):
+            self._balanced(result)
+            self._did_what_it_says(result)
+        elif not isinstance(result, Crash | ConnectorError):
+            self.verdicts.find("error", f"a run ended with {type(result).__name__}: {result}")
+        elif isinstance(result, Halted):
+            self._halted(result)
+        elif "do not balance" in str(result):
+            self.verdicts.find("counts", str(result))
+        self._cursors()
+        self._this_run.clear()
+        self.ledger.run += 1
+        return self.verdicts.new()
+
+    def _balanced(self, report: Report) -> None:
+        total = sum(report.counts[name] for name in RESULTS)
+        if report.counts["read"] != total:
+            self.verdicts.find("counts", f"{report.sync}: {report.counts['read']} read, {total} results")
+
+    def _did_what_it_says(self, report: Report) -> None:
+        """A run that reports no trouble made as many records as it says, and says what it left."""
+        entity = next(name for name, spec in self.world.specs.items() if spec.name == report.sync)
+        fresh = {
+            str(change.touch.token): change.touch.kind
+            for change in self._this_run
+            if change.held.entity == entity and self._sent_now(change)
+        }
+        # What an earlier run had noted and not sent is sent by this one, and reported as recovered.
+        settled = report.counts.get("recovered", 0)
+        for kind, name in (("create", "created"), ("remove", "deleted")):
+            count, said = sum(done == kind for done in fresh.values()), report.counts.get(name, 0)
+            if report.status == "done" and count > said + settled:
+                self.verdicts.find("counts", f"{report.sync}: {name} {count}, reports {said}")
+        if report.status == "done" and (report.counts["held"] or report.counts["failed"] or report.trouble):
+            self.verdicts.find("counts", f"{report.sync}: done, with {report.counts} and {report.trouble}")
+
+    def _sent_now(self, change: Change) -> bool:
+        call = self.ledger.calls.get(str(change.touch.token))
+        return call is not None and call.run == self.ledger.run and call.process == self.process
+
+    def _halted(self, halted: Halted) -> None:
+        """I18: a run that a guard stopped before its first write has written nothing new."""
+        if "Nothing was written" in str(halted):
+            for change in self._this_run:
+                if self._sent_now(change):
+                    self.verdicts.find("I18", f"{change.held}: written in a run that {halted.guard} had stopped")
+
+    def _guard_deletes(self, change: Change) -> None:
+        """I18: in any 24 hours no more deletes of a kind than the guard lets through."""
+        entity = change.held.entity
+        times = self._deletes[entity]
+        times.append(change.touch.at)
+        while times[0] < change.touch.at - DAY:
+            times.popleft()
+        limit = self.world.specs[entity].limits.deletes
+        linked = sum(len(thing.records.left) for thing in self.ledger.things.values() if thing.entity == entity)
+        most = limit.of(linked) if limit is not None else max(FLOOR_DELETES, ceil(0.01 * linked))
+        if len(times) > most and "deletes" not in self.allowed:
+            self.verdicts.find("I18", f"{entity}: {len(times)} deletes in 24 hours, at most {most}")
+
+    def _cursors(self) -> None:
+        """I25: no cursor is ahead of what the system has. Only where we counted from the beginning."""
+        if not self._whole:
+            return
+        with self.world.store.look() as tx:
+            for entity, spec in self.world.specs.items():
+                for side in SIDES:
+                    cursor = (tx.cursor(spec.kind, side) or "").partition("/")[0]
+                    if cursor.isdigit() and int(cursor) > self.ledger.touches[side, entity]:
+                        self.verdicts.find("I25", f"{entity}: the cursor of {side} is ahead, at {cursor}")
+            newest = tx.journal(None, None, None, 1)
+        number = newest[0].seq or 0 if newest else 0
+        if number < self._journal:
+            self.store_replaced()
+        self._journal = number
+
+    # -------------------------------------------------------------------------------------------- at rest
+
+    def at_rest(self, *, again: bool = True) -> list[Finding]:
+        """All rules that hold at rest; what is new since the last call.
+
+        again: also plan and run once more, to see that there is nothing to do (I1) and that nothing changes (I2).
+        """
+        rows = {entity: read_rows(self.world, entity) for entity in self.world.specs}
+        for entity in self.world.specs:
+            RestRules(self.ledger, self.verdicts, self.writes, entity, rows[entity]).judge()
+            self._ages(entity, rows[entity])
+        if again:
+            self._once_more(rows)
+        return self.verdicts.new()
+
+    def _ages(self, entity: str, rows: Rows) -> None:
+        """I44: everything that waits is listed with its age."""
+        now = self.world.clock.now()
+        for what, since in rows.waiting():
+            if not 0.0 < since <= now:
+                self.verdicts.find("I44", f"{entity}: {what} waits since {since}, which is no age")
+
+    def _once_more(self, rows: dict[str, Rows]) -> None:
+        for entity in self.world.specs:
+            lines = [line for line in self.world.plan(entity) if line.action not in WAITING]
+            if lines:
+                self.verdicts.find("I1", f"{entity}: at rest a plan has {[(x.action, x.side, x.keys) for x in lines]}")
+        sent = len(self.ledger.calls)
+        for entity, before in rows.items():
+            self._run_at_rest(entity)
+            after = read_rows(self.world, entity)
+            if before.changes(after):
+                # The run before the last one may have been the last to do something: the second decides.
+                self._run_at_rest(entity)
+                changed = after.changes(read_rows(self.world, entity))
+                if changed:
+                    self.verdicts.find("I2", f"{entity}: every run at rest changes {', '.join(changed)}")
+        if len(self.ledger.calls) != sent:
+            self.verdicts.find("I2", "a run at rest wrote to a system")
+
+    def _run_at_rest(self, entity: str) -> None:
+        try:
+            self.world.sync(entity)
+        except ConnectorError as error:
+            self.verdicts.find("I2", f"{entity}: a run at rest ended with {error}")

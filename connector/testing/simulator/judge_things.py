@@ -1,0 +1,146 @@
+"""The nouns of the ledger: things, their records, and what was typed into them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from connector.model.records import Key
+from connector.model.values import Side, Sides, Value
+from connector.testing.tables import Fields, Touch
+
+
+@dataclass(slots=True, eq=False)
+class Edit:
+    """One value somebody typed into one unit of one record.
+
+    replaces: what the record showed when it was typed; later: edits made in its presence. sides: where it was ever
+    shown; brought: we carried it across. typed: False for what a new record shows without anybody having entered it.
+    given_up: why it need not show any more (a line of the journal, the window of unconditional writes).
+    """
+
+    number: int
+    unit: str
+    value: Hashable
+    by: str
+    side: Side
+    key: Key
+    replaces: tuple[Edit, ...] = ()
+    later: list[Edit] = field(default_factory=list)
+    sides: set[Side] = field(default_factory=set)
+    typed: bool = True
+    brought: bool = False
+    given_up: str = ""
+
+    @property
+    def settled(self) -> bool:
+        return len(self.sides) == 2
+
+    @property
+    def typed_back(self) -> bool:
+        """Whether it says what both sides had agreed on before: a value that is equal to its base shows no edit."""
+        open_, seen = list(self.replaces), set[int]()
+        while open_:
+            old = open_.pop()
+            if old.unit == self.unit and old.settled and old.value == self.value:
+                return True
+            if old.number not in seen:
+                seen.add(old.number)
+                open_ += old.replaces
+        return False
+
+    def __str__(self) -> str:
+        return f"{self.unit}={self.value} (typed in {self.side} {self.key} by {self.by})"
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """One record. now: unit -> value shown; shows: unit -> its edit; since: unit -> the touch that brought it.
+
+    token: of the write that made it, if we did. seen: process -> number of the newest touch of this record that an
+    answer showed it; told: process -> when an answer first said that it has ended. ended: how, if it did.
+    was_removed: a person deleted it, whatever came later.
+    """
+
+    side: Side
+    entity: str
+    key: Key
+    identity: str
+    ours: bool
+    born: int
+    fields: Fields
+    token: str | None = None
+    values: Mapping[str, Value] = field(default_factory=dict)
+    now: dict[str, Hashable] = field(default_factory=dict)
+    shows: dict[str, Edit] = field(default_factory=dict)
+    since: dict[str, int] = field(default_factory=dict)
+    versions: list[tuple[int, Fields | None]] = field(default_factory=list)
+    seen: dict[str, int] = field(default_factory=dict)
+    told: dict[str, int] = field(default_factory=dict)
+    ended: Literal["", "removed", "merged", "deleted by us"] = ""
+    was_removed: bool = False
+    into: Key | None = None
+    last: int = 0
+
+    @property
+    def live(self) -> bool:
+        return not self.ended
+
+    def __str__(self) -> str:
+        return f"{self.entity} {self.identity} ({self.side} {self.key})"
+
+
+@dataclass(slots=True)
+class Thing:
+    """What one label stands for. typed: records that people created, per side; made: records that we created."""
+
+    entity: str
+    identity: str
+    records: Sides[list[Held]] = field(default_factory=lambda: Sides([], []))
+    edits: dict[str, dict[Hashable, list[Edit]]] = field(default_factory=dict)
+    typed: Counter[Side] = field(default_factory=Counter)
+    made: Counter[Side] = field(default_factory=Counter)
+    writes: Counter[tuple[Side, Key, str, int, int]] = field(default_factory=Counter)
+    turns: Counter[str] = field(default_factory=Counter)
+    merged_to: set[str] = field(default_factory=set)
+
+    def live(self, side: Side) -> list[Held]:
+        return [held for held in self.records[side] if held.live]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One write as it was sent first. seen: newest touch of its target that the sender had been shown by then."""
+
+    number: int
+    run: int
+    process: str
+    at: float
+    op: str
+    seen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One unit a write of ours changed. old: shown before, since that touch; edit: whose value it is, if known."""
+
+    unit: str
+    old: Edit | None
+    since: int
+    edit: Edit | None
+    value: Hashable
+
+
+@dataclass(slots=True)
+class Change:
+    """One touch, understood. written: what a write of ours changed; before: the values the record showed until then."""
+
+    touch: Touch
+    held: Held
+    thing: Thing
+    number: int
+    ours: bool
+    before: Mapping[str, Value]
+    written: list[Written] = field(default_factory=list)

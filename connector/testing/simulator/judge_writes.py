@@ -1,0 +1,323 @@
+"""Rules that hold at the very moment a write of ours is applied: I7, I9, I15-I17, I19, I21-I24, I29, I30, I42."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+import msgspec
+
+from connector.merge.rules import Drift
+from connector.model.records import Key
+from connector.model.rows import LinkRow
+from connector.model.values import Line, Ref
+from connector.testing.simulator.judge_findings import Verdicts
+from connector.testing.simulator.judge_things import Change, Edit, Held, Written
+from connector.testing.simulator.judge_values import LINES, REF, has_float, is_empty, told
+from connector.testing.simulator.ledger import Ledger
+from connector.testing.simulator.profiles import Profile
+
+RESERVE = 3600.0
+OSCILLATION = 5
+JOURNAL = 500
+
+
+class WriteRules:
+    """Judges each write of ours.
+
+    decided: (entity, identity, unit) a person decided; doubled: (entity, identity) of what had to be created twice for
+    want of a power; restored: the store was replaced by an older one.
+    """
+
+    def __init__(self, ledger: Ledger, verdicts: Verdicts, profile: Profile) -> None:
+        self.ledger = ledger
+        self.world = ledger.world
+        self.verdicts = verdicts
+        self.profile = profile
+        self.decided: set[tuple[str, str, str]] = set()
+        self.doubled: set[tuple[str, str]] = set()
+        self.restored = False
+        self._applied: set[str] = set()
+
+    def judge(self, change: Change) -> None:
+        if has_float(change.touch.after or {}):
+            self.verdicts.find("I21", f"{change.held}: shows a float")
+        if not change.ours:
+            return
+        if change.touch.kind == "create":
+            self._created(change)
+        elif change.touch.kind == "edit":
+            self._updated(change)
+        else:
+            self._deleted(change)
+        self._applied.add(str(change.touch.token))
+
+    def is_decided(self, held: Held, unit: str) -> bool:
+        return (held.entity, held.identity, unit.split("/")[0]) in self.decided
+
+    # --------------------------------------------------------------------------------------------- creates
+
+    def _created(self, change: Change) -> None:
+        held, thing, side = change.held, change.thing, change.held.side
+        others = [record for record in thing.live(side) if record is not held]
+        if thing.made[side] > thing.typed[side.other]:
+            self._created_again(change, alive=bool(others))
+        elif mate := next((record for record in others if self._could_match(record, change)), None):
+            self.verdicts.find("I9", f"{held}: created although {mate.key} was there to be linked")
+        elif gone := next((r for r in thing.records[side] if r.was_removed and self._is_linked(r)), None):
+            self.verdicts.find("I15", f"{held}: a record that a person deleted ({gone.key}) was created again")
+        for written in change.written:
+            self._invented(change, written)
+            self._reference(change, written)
+        for name, field in self.world.specs[held.entity].entity.fields.items():
+            if field.ref and field.required and held.now.get(name) is None:
+                self.verdicts.find("I23", f"{held}: created without its {name}")
+
+    def _created_again(self, change: Change, *, alive: bool) -> None:
+        """More creates than records to create from: a double, a record brought back, or a link rooted in our own."""
+        rule = "I9" if alive else "I15"
+        what = f"{change.held}: created {'twice' if alive else 'again after it had ended'}"
+        token = str(change.touch.token)
+        unsure = {record.token for record in change.thing.records[change.held.side]} & self.ledger.unsure
+        again = token in self._applied or bool(unsure)
+        if (change.held.entity, change.held.identity) in self.doubled:
+            self.verdicts.limit(rule, what)  # what a double that could not be avoided leads to
+            return
+        if (again or self.restored) and not alive:
+            # Its outcome, or all there was to know of it, was lost: that a person deleted it meanwhile, too.
+            self.verdicts.limit(rule, what)
+        elif (again or self.restored) and self._may_double(change):
+            self.doubled.add((change.held.entity, change.held.identity))
+            self.verdicts.limit(rule, what)
+        else:
+            self.verdicts.find(rule, what)
+
+    def _may_double(self, change: Change) -> bool:
+        """Protocol section 3.2: what a create of unknown outcome leaves possible with what the target can do."""
+        side = change.held.side
+        can = self.profile.powers[side]
+        if can.external_key == "unique":
+            return False
+        passed = change.touch.at - self.ledger.calls[str(change.touch.token)].at
+        if passed < can.idempotency - RESERVE:
+            return False
+        if can.external_key == "none" and not can.created_by:
+            return True
+        # A process that sleeps between its note and its request is a request that comes later than `settle`.
+        settle = self.world.specs[change.held.entity].settle
+        late = self.profile.very_late and passed > settle
+        return late or len(self.ledger.senders[str(change.touch.token)]) > 1
+
+    def _could_match(self, record: Held, change: Change) -> bool:
+        """Whether a person's record was known, unlinked, and has the same values by which first links are made."""
+        call = self.ledger.calls.get(str(change.touch.token))
+        if record.ours or call is None or not record.seen.get(call.process) or record.born > call.number:
+            return False
+        rules = self.world.specs[record.entity].match
+        same = any(
+            all(record.now.get(name) == change.held.now.get(name) is not None for name in rule) for rule in rules
+        )
+        return same and record.last < call.number and self._link(record) is None
+
+    def _is_linked(self, record: Held) -> bool:
+        """Whether the store knows a link with both its keys."""
+        link = self._link(record)
+        return link is not None and link.keys.left is not None and link.keys.right is not None
+
+    def _link(self, record: Held) -> LinkRow | None:
+        kind = self.world.specs[record.entity].kind
+        found: dict[Key, LinkRow] = self.world.look("links_by_key", kind, record.side, [record.key])
+        return found.get(record.key)
+
+    # --------------------------------------------------------------------------------------------- updates
+
+    def _updated(self, change: Change) -> None:
+        held, touch = change.held, change.touch
+        exact = not self.profile.rounds and not self.profile.very_late and not self.profile.workflows
+        if touch.before == touch.after and exact and self.profile.guards_writes(held.side):
+            self.verdicts.find("I29", f"{held}: written without changing anything")
+        self._frozen(change)
+        lines = {written.unit for written in change.written if written.unit.startswith(LINES)}
+        heads = {written.unit.split("/")[0] for written in change.written}
+        for written in change.written:
+            if self._retired(change, written):
+                if written.old is not None:
+                    written.old.given_up = "retired"
+                continue
+            self._invented(change, written)
+            self._overwritten(change, written)
+            self._reference(change, written)
+            if written.unit.rpartition("/")[0] not in lines:
+                self._repeated(change, written)
+        for head in heads:
+            change.thing.turns[head] += 1
+            most = OSCILLATION * max(1, len(change.thing.records.left), len(change.thing.records.right))
+            if change.thing.turns[head] > most:
+                self.verdicts.find("I30", f"{held}: {head} is written again and again, and nobody edits it")
+
+    def _retired(self, change: Change, written: Written) -> bool:
+        """Whether this is what `deletes: archive` does with the partner of a deleted record."""
+        spec = self.world.specs[change.held.entity]
+        retire = spec.entity.retire
+        blind = self.profile.powers[change.held.side.other].deletes == "none"  # a merge looks like a delete there
+        mates = change.thing.records[change.held.side.other]
+        ended = any(mate.was_removed or (blind and mate.ended == "merged") for mate in mates)
+        return spec.deletes == "archive" and retire == (written.unit, written.value) and ended
+
+    def _invented(self, change: Change, written: Written) -> None:
+        if written.edit is None:
+            where = f"{written.unit} became {written.value}"
+            self.verdicts.find("I7", f"{change.held}: {where}, which {change.held.side.other} never showed")
+
+    def _overwritten(self, change: Change, written: Written) -> None:
+        """I7: what a person typed was settled on both sides before, or a row names it."""
+        held, old, unit = change.held, written.old, written.unit
+        if old is None or old is written.edit or not old.typed or old.given_up:
+            return
+        if old.settled:
+            if self._in_window(change, written.since):
+                old.given_up = "window"  # a late request: what it reverts, it reverts unseen
+            return
+        if is_empty(old.value) and not any(earlier.settled for earlier in old.replaces):
+            return  # nothing both sides had agreed on was cleared: an empty side is filled (row 12)
+        if self.ledger.mate_of_merge(change.thing, held, unit, old, written.value) is not None:
+            return
+        what = f"{held}: {old} was overwritten with {written.value}"
+        if self._journalled(change, unit, local=self._is_local(held, unit)):
+            old.given_up = "journal"
+        elif self._in_window(change, written.since):
+            old.given_up = "window"
+            self.verdicts.narrow("I7", what)
+        elif old.typed_back or (self.restored and is_empty(old.value)):
+            # Equal to what was agreed on, as far as the store knows: no edit to be seen, or an empty side to be filled.
+            old.given_up = "limit"
+            self.verdicts.limit("I7", what)
+        else:
+            old.given_up = "found"
+            rule = "I19" if self.is_decided(held, unit) else "I7"
+            self.verdicts.find(rule, f"{what}; it was never on the other side, and no line of the journal names it")
+
+    def _in_window(self, change: Change, since: int) -> bool:
+        """Whether the value came after the sender's last look, where nothing guards a write."""
+        call = self.ledger.calls.get(str(change.touch.token))
+        return not self.profile.guards_writes(change.held.side) and call is not None and since > call.seen
+
+    def _is_local(self, held: Held, unit: str) -> bool:
+        """Whether the settings let that side keep what people type there, until the other side's value changes."""
+        rule = self.world.specs[held.entity].unit(unit.split("/")[0])
+        if rule is None or rule.flow.allows(held.side.other):
+            return False
+        return rule.drift is Drift.IGNORE or self.is_decided(held, unit)
+
+    def _journalled(self, change: Change, unit: str, *, local: bool) -> bool:
+        """Whether a line of the journal says that this side's value was given up, and names it.
+
+        local: it was left alone on purpose; then the line of the write is enough, which names it as what was there.
+        """
+        events = ("overwritten", "update") if local else ("overwritten",)
+        held, head = change.held, unit.split("/")[0]
+        spec = self.world.specs[held.entity]
+        rule = spec.unit(head)
+        fields = rule.fields if rule is not None else (head,)
+        for row in self.world.look("journal", spec.kind, None, None, JOURNAL):
+            ours = row.event in events and row.side is held.side and row.key == held.key
+            if ours and head in row.fields.split(",") and row.body is not None:
+                body = msgspec.json.decode(self.world.vault.open(row.body, b"journal"), type=dict[str, str])
+                if told(unit, change.before, fields, body):
+                    return True
+        return False
+
+    def _repeated(self, change: Change, written: Written) -> None:
+        """I30: one edit is brought to one record once; bringing it again needs an edit in between."""
+        if written.edit is None or written.old is written.edit:
+            return
+        old = written.old.number if written.old is not None else 0
+        key = (change.held.side, change.held.key, written.unit, written.edit.number, old)
+        change.thing.writes[key] += 1
+        if change.thing.writes[key] > 1:
+            self.verdicts.find("I30", f"{change.held}: {written.edit} was brought there twice")
+
+    # --------------------------------------------------------------------------------------------- references
+
+    def _reference(self, change: Change, written: Written) -> None:
+        held, old = change.held, written.old
+        cleared = old is not None and _is_ref(old.value) and written.value is None and not _cleared(written.edit)
+        if cleared and old is not None and old.given_up != "journal":
+            self.verdicts.find("I24", f"{held}: the reference {written.unit} was cleared, and nobody had cleared it")
+        if not _is_ref(written.value):
+            return
+        for entity, key in _refs(held, written.unit):
+            kind = self.world.specs[held.entity].kind_of(entity)
+            if key not in self.world.look("links_by_key", kind, held.side, [key]):
+                self.verdicts.find("I23", f"{held}: {written.unit} points to {entity} {key}, which is not linked")
+
+    # --------------------------------------------------------------------------------------------- endings
+
+    def _frozen(self, change: Change) -> None:
+        """I42: the image of a record that was merged away is left as it is."""
+        call = self.ledger.calls.get(str(change.touch.token))
+        mates = change.thing.records[change.held.side.other]
+        if call is None or not mates or not all(mate.ended == "merged" for mate in mates):
+            return
+        if all(mate.told.get(call.process, call.number) < call.number for mate in mates):
+            self.verdicts.find("I42", f"{change.held}: written although its partner was merged away")
+
+    def _deleted(self, change: Change) -> None:
+        held, mates = change.held, change.thing.records[change.held.side.other]
+        call = self.ledger.calls.get(str(change.touch.token))
+        chosen = self.is_decided(held, "*")
+        gone = [mate for mate in mates if mate.was_removed]
+        if not gone and not chosen:
+            merged = any(mate.ended == "merged" for mate in mates)
+            why = "its partner was merged, not deleted" if merged else "nobody had deleted its partner"
+            if merged and self.profile.powers[held.side.other].deletes == "none":
+                self.verdicts.limit("I42", f"{held}: deleted, but {why}: its system tells neither")
+            else:
+                self.verdicts.find("I42" if merged else "I16", f"{held}: deleted, but {why}")
+        back = [mate for mate in gone if mate.live and call is not None and mate.last <= mate.seen.get(call.process, 0)]
+        if gone and len(back) == len(gone) and call is not None and all(mate.last < call.number for mate in back):
+            self.verdicts.find("I15", f"{held}: deleted although its partner is back")
+        policy = self.world.specs[held.entity].deletes
+        if policy != "propagate" and not chosen:
+            self.verdicts.find("I15", f"{held}: deleted under the policy `{policy}`, and nobody had decided so")
+        if not chosen:
+            self._unsettled(change)
+
+    def _unsettled(self, change: Change) -> None:
+        """I17: nothing goes with a deleted record that the other side never had."""
+        held = change.held
+        units = {unit.name for unit in self.world.specs[held.entity].units}
+        for unit, edit in held.shows.items():
+            if unit.split("/")[0] not in units:
+                continue  # no part of the sync just now
+            if edit.settled or self._is_local(held, unit) or edit.given_up or is_empty(edit.value) or not edit.typed:
+                continue
+            what = f"{held}: deleted with {edit}, which was never on the other side"
+            if self._in_window(change, held.since.get(unit, 0)):
+                edit.given_up = "window"
+                self.verdicts.narrow("I17", what)
+            else:
+                self.verdicts.find("I17", what)
+
+
+def _is_ref(value: Hashable) -> bool:
+    return isinstance(value, tuple) and value[:1] == (REF,)
+
+
+def _cleared(edit: Edit | None) -> bool:
+    """Whether somebody emptied it, rather than never having filled it."""
+    return edit is None or any(not is_empty(earlier.value) for earlier in edit.replaces)
+
+
+def _refs(held: Held, unit: str) -> list[tuple[str, Key]]:
+    """(entity, key) of the reference in a unit, as the record's own system has it."""
+    parts = unit.split("/")
+    if parts[0] != LINES:
+        value = held.values.get(unit)
+        return [(value.entity, value.key)] if isinstance(value, Ref) else []
+    lines = held.values.get(LINES)
+    return [
+        (value.entity, value.key)
+        for line in (lines if isinstance(lines, tuple) else ())
+        if isinstance(line, Line) and line.values.get("description") == parts[1]
+        if isinstance(value := line.values.get(parts[-1]), Ref)
+    ]

@@ -1,0 +1,316 @@
+"""What happened, as the systems told it: who typed which value where, what it replaced, and where each was shown.
+
+The ledger knows systems and mappings, nothing of the engine. Its nouns: a Thing is what a label stands for (the same on
+both sides); a Held is one record of it; an Edit is one value that somebody typed into one unit.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any
+
+from connector.merge.functions import FUNCTIONS
+from connector.model.records import Key, Record
+from connector.model.values import SIDES, Side, Value
+from connector.testing.simulator.judge_things import Call, Change, Edit, Held, Thing, Written
+from connector.testing.simulator.judge_values import ABSENT, LINES, REF, decoded, identity_of, is_empty, units_of
+from connector.testing.tables import Fields, Touch
+from connector.testing.tables import decoded as body_fields
+from connector.testing.world import World
+
+
+class Ledger:
+    """Fed with every touch, every answer and every write that is sent. process: which process is running now."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.specs = dict(world.specs)  # a unit left out for a while is typed into all the same
+        self.number = 0
+        self.run = 0
+        self.process = ""
+        self.records: dict[tuple[Side, str, Key], Held] = {}
+        self.things: dict[tuple[str, str], Thing] = {}
+        self.calls: dict[str, Call] = {}
+        self.bodies: dict[str, bytes] = {}
+        self.senders: dict[str, set[str]] = {}
+        self.unsure: set[str] = set()
+        self.touches: Counter[tuple[Side, str]] = Counter()
+        self._mappings: dict[tuple[Side, str], object] = {}
+        self.place = {
+            (spec.systems[side].name, spec.systems[side].object): (side, entity)
+            for entity, spec in world.specs.items()
+            for side in SIDES
+        }
+        self._adopt()
+
+    def _adopt(self) -> None:
+        """Take what is there already as typed by people: the systems may have had records before we looked."""
+        for (name, object_), (side, entity) in self.place.items():
+            self._mappings[side, entity] = self.world.specs[entity].systems[side].mapping
+            system = self.world.crm if side is Side.LEFT else self.world.erp
+            assert system.name == name
+            for key, fields in system.live(object_).items():
+                self.take(Touch(name, object_, key, "create", "user", 0.0, None, fields))
+
+    # -------------------------------------------------------------------------------------------- what is told
+
+    def sent(self, side: Side, entity: str, writes: Iterable[Any], at: float) -> None:
+        """A batch of writes leaves now. What counts as known to the sender is what it was shown before the first."""
+        self.number += 1
+        for write in writes:
+            self.bodies[write.token] = write.body
+            self.senders.setdefault(write.token, set()).add(self.process)
+            if write.token in self.calls:
+                self.unsure.add(write.token)  # sent again: its outcome was not known
+            if write.token not in self.calls:
+                held = self.records.get((side, entity, write.key)) if write.key is not None else None
+                seen = held.seen.get(self.process, 0) if held is not None else 0
+                self.calls[write.token] = Call(self.number, self.run, self.process, at, write.op.value, seen)
+
+    def shown(self, side: Side, entity: str, records: Sequence[Record]) -> None:
+        """An answer showed these records, as they are or as they once were."""
+        for record in records:
+            held = self.records.get((side, entity, record.key))
+            if held is None:
+                continue
+            gone = record.deleted or record.merged_into is not None
+            number = held.last if gone else self._version(held, record.fields)
+            if gone:
+                held.told.setdefault(self.process, self.number)
+            if number > held.seen.get(self.process, 0):
+                held.seen[self.process] = number
+
+    def _version(self, held: Held, fields: Mapping[str, Any] | None) -> int:
+        """Number of the newest touch that left the record as it is shown here."""
+        if fields is None:
+            return 0
+        for number, known in reversed(held.versions):
+            if known is fields or known == fields:
+                return number
+        return 0
+
+    def take(self, touch: Touch) -> Change | None:
+        """One change of a record. None for objects no sync knows."""
+        place = self.place.get((touch.system, touch.object))
+        if place is None:
+            return None
+        side, entity = place
+        if self._mappings[place] is not self.world.specs[entity].systems[side].mapping:
+            self._remap(side, entity)
+        self.number += 1
+        self.touches[place] += 1
+        ours = touch.token is not None
+        held = self.records.get((side, entity, touch.key))
+        if held is None:
+            held = self._new(side, entity, touch, ours=ours)
+        thing = self.things[entity, held.identity]
+        change = Change(touch, held, thing, self.number, ours, held.values)
+        held.last = self.number
+        held.versions.append((self.number, touch.after))
+        if touch.kind in ("remove", "merge"):
+            self._end(touch, held, thing, ours=ours)
+            return change
+        if touch.kind == "restore":
+            held.ended, held.into = "", None
+            held.told.clear()
+        self._refresh(change)
+        return change
+
+    def _remap(self, side: Side, entity: str) -> None:
+        """The mapping is another one: what records show from now on counts as typed where it differs."""
+        self._mappings[side, entity] = self.world.specs[entity].systems[side].mapping
+        for held in list(self.records.values()):
+            if held.side is side and held.entity == entity and held.live:
+                touch = Touch("", "", held.key, "edit", "mapping", 0.0, held.fields, held.fields)
+                thing = self.things[entity, held.identity]
+                self._refresh(Change(touch, held, thing, self.number, False, held.values))
+
+    def _new(self, side: Side, entity: str, touch: Touch, *, ours: bool) -> Held:
+        fields = touch.after or {}
+        identity = identity_of(self.world.specs[entity], side, touch.key, fields)
+        held = Held(side, entity, touch.key, identity, ours, self.number, fields, token=touch.token)
+        self.records[side, entity, touch.key] = held
+        thing = self.things.setdefault((entity, identity), Thing(entity, identity))
+        thing.records[side].append(held)
+        (thing.made if ours else thing.typed)[side] += 1
+        return held
+
+    def _end(self, touch: Touch, held: Held, thing: Thing, *, ours: bool) -> None:
+        if touch.kind == "merge":
+            held.ended, held.into = "merged", touch.into
+            survivor = self.records.get((held.side, held.entity, str(touch.into)))
+            if survivor is not None and survivor.identity != held.identity:
+                thing.merged_to.add(survivor.identity)
+        else:
+            held.ended = "deleted by us" if ours else "removed"
+            held.was_removed = held.was_removed or not ours
+
+    # -------------------------------------------------------------------------------------------- values
+
+    def name_of(self, side: Side, entity: str, key: Key) -> str:
+        held = self.records.get((side, entity, key))
+        return held.identity if held is not None else f"{side}:{key}"
+
+    def survivors(self, entity: str, identity: str) -> set[str]:
+        """The identity itself and those that took it over, on either side, in as many steps as it took."""
+        found, open_ = set[str](), [identity]
+        while open_:
+            name = open_.pop()
+            if name not in found:
+                found.add(name)
+                thing = self.things.get((entity, name))
+                open_ += thing.merged_to if thing is not None else ()
+        return found
+
+    def same(self, one: Hashable, other: Hashable) -> bool:
+        """Equal, references through merges."""
+        if one == other:
+            return True
+        if not (isinstance(one, tuple) and isinstance(other, tuple) and one[:1] == other[:1] == (REF,)):
+            return False
+        return one[1] == other[1] and bool(self.survivors(*one[1:]) & self.survivors(*other[1:]))
+
+    def read(self, held: Held, fields: Fields) -> tuple[dict[str, Value], dict[str, Hashable]]:
+        """A record's canonical values, and its comparable ones by unit."""
+        values = decoded(self.world.specs[held.entity], held.side, fields)
+        return values, units_of(self.specs[held.entity], held.side, values, self.name_of)
+
+    def _refresh(self, change: Change) -> None:
+        """Note what the record shows now, unit by unit: typed by a person, or brought by a write of ours."""
+        held = change.held
+        held.fields = change.touch.after or {}
+        held.values, now = self.read(held, held.fields)
+        if LINES in held.values:
+            now.update({unit: ABSENT for unit in held.now if unit not in now and _is_line(unit)})
+        changed = [(unit, value) for unit, value in now.items() if unit not in held.now or held.now[unit] != value]
+        sent: Mapping[str, Hashable] | None = None
+        for unit, value in changed:
+            inside = [part for part in held.now if value is ABSENT and part.startswith(unit + "/")]
+            if change.ours:
+                sent = self._sent_values(change) if sent is None else sent
+                self._brought(change, unit, value, sent.get(unit, value), inside)
+            else:
+                self._typed(change, unit, value, inside)
+            for part in inside:
+                held.now.pop(part, None)
+                held.shows.pop(part, None)
+            held.now[unit] = value
+            held.since[unit] = change.number
+
+    def _typed(self, change: Change, unit: str, value: Hashable, inside: list[str]) -> None:
+        """Somebody entered a value. Of a new record, empty units were not entered."""
+        held, touch = change.held, change.touch
+        before = [held.shows[part] for part in (unit, *inside) if part in held.shows]
+        typed = unit in held.now or not is_empty(value)
+        edit = Edit(change.number, unit, value, touch.by, held.side, held.key, tuple(before), typed=typed)
+        for old in before:
+            old.later.append(edit)
+        if _was_agreed(edit):
+            edit.sides = {Side.LEFT, Side.RIGHT}
+        self._show(change, unit, edit, value)
+        change.thing.turns[unit.split("/")[0]] = 0
+
+    def _show(self, change: Change, unit: str, edit: Edit, value: Hashable) -> None:
+        """The record shows this edit's value, or what its system made of it. Equal on both sides, both are settled."""
+        side = change.held.side
+        edit.sides.add(side)
+        for mate in change.thing.live(side.other):
+            other = mate.shows.get(unit)
+            if other is not None and self.same(other.value, value):
+                edit.sides |= {side, side.other}
+                other.sides |= {side, side.other}
+                if other.later is not edit.later:  # agreed: who replaces the one replaces the other
+                    other.later += edit.later
+                    edit.later = other.later
+        change.held.shows[unit] = edit
+        same = change.thing.edits.setdefault(unit, {}).setdefault(value, [])
+        if edit not in same:
+            same.append(edit)
+
+    def _sent_values(self, change: Change) -> Mapping[str, Hashable]:
+        """What the write's body asked for, beside what the record shows: a system may keep something else of it."""
+        body = self.bodies.get(str(change.touch.token))
+        fields = body_fields(body) if body else {}
+        return self.read(change.held, {**change.held.fields, **fields})[1]
+
+    def _brought(self, change: Change, unit: str, value: Hashable, sent: Hashable, inside: list[str]) -> None:
+        """A write of ours changed a unit: find the edit whose value it carries."""
+        held, thing = change.held, change.thing
+        if unit not in held.now and is_empty(value):
+            self._show(change, unit, Edit(change.number, unit, value, "", held.side, held.key, typed=False), value)
+            return
+        edit = self._source(thing, held, unit, value) or self._source(thing, held, unit, sent)
+        edit = edit or self._merged(change, unit, value)
+        if edit is None and value is ABSENT and not any(unit in mate.now for mate in thing.live(held.side.other)):
+            edit = Edit(change.number, unit, value, "", held.side, held.key, typed=False)  # the other side has none
+        for part in (unit, *inside):
+            change.written.append(Written(part, held.shows.get(part), held.since.get(part, 0), edit, value))
+        if edit is not None:
+            edit.brought = True
+        self._show(change, unit, edit or Edit(change.number, unit, value, "", held.side, held.key), value)
+
+    def _source(self, thing: Thing, held: Held, unit: str, value: Hashable) -> Edit | None:
+        """The edit that a value of the other side stands for: one shown there now, else the last one typed."""
+        known = thing.edits.get(unit, {})
+        found = list(known.get(value, ()))
+        if isinstance(value, tuple) and value[:1] == (REF,):
+            found += [
+                edit for other, edits in known.items() if self.same(value, other) for edit in edits if edit not in found
+            ]
+        other = held.side.other
+        candidates = [edit for edit in found if other in edit.sides]
+        shown = {id(mate.shows.get(unit)) for mate in thing.live(other)}
+        return max(candidates, key=lambda edit: (id(edit) in shown, edit.number), default=None)
+
+    def _merged(self, change: Change, unit: str, value: Hashable) -> Edit | None:
+        """A value a merge function made of what both sides show: it stands for both edits. None if it did not."""
+        held, old = change.held, change.held.shows.get(unit)
+        mate = self.mate_of_merge(change.thing, held, unit, old, value)
+        if old is None or mate is None:
+            return None
+        made = Edit(change.number, unit, value, "merge", held.side, held.key, (old, mate))
+        old.later.append(made)
+        mate.later.append(made)
+        made.sides = {Side.LEFT, Side.RIGHT}
+        return made
+
+    def mate_of_merge(self, thing: Thing, held: Held, unit: str, old: Edit | None, value: Hashable) -> Edit | None:
+        """The other side's edit with which the unit's merge function makes this value of `old`; None if none does."""
+        rule = self.world.specs[held.entity].unit(unit)
+        if rule is None or rule.function is None or old is None:
+            return None
+        function = FUNCTIONS[rule.function]
+        edits = {edit.number: edit for known in thing.edits.get(unit, {}).values() for edit in known}
+        for mate in edits.values():
+            pair = (old.value, mate.value) if held.side is Side.LEFT else (mate.value, old.value)
+            bases = [base.value for base in edits.values() if base.value not in pair]
+            there = mate is not old and held.side.other in mate.sides
+            if there and any(_makes(function, base, *pair, value) for base in bases):
+                return mate
+        return None
+
+
+def _is_line(unit: str) -> bool:
+    return unit.startswith(LINES) and unit.count("/") == 1
+
+
+def _was_agreed(edit: Edit) -> bool:
+    """Whether the value went back to what both sides had last agreed on, before we brought anything else across."""
+    old = _before(edit)
+    while old is not None and not old.brought:
+        if old.settled and old.value == edit.value:
+            return True
+        old = _before(old)
+    return old is not None and old.value == edit.value
+
+
+def _before(edit: Edit) -> Edit | None:
+    return next((old for old in edit.replaces if old.unit == edit.unit), None)
+
+
+def _makes(function: Any, base: Hashable, left: Hashable, right: Hashable, value: Hashable) -> bool:
+    try:
+        return bool(function(base, left, right) == value)
+    except ValueError:
+        return False

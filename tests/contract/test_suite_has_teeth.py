@@ -1,0 +1,63 @@
+"""The suite notices: whoever breaks one promise fails the test of that promise, and whoever keeps all fails none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from connector.model.records import Key
+from connector.ports import WebhookRequest
+from connector.testing.contract import AdapterContract, Cannot, Trouble
+from connector.testing.memory import MemorySystem
+
+from . import sabotages_of_reading  # noqa: F401  (adds to the list)
+from .memory.subjects import FULL, MemorySubject
+from .sabotages import SABOTAGES
+from .sabotages_of_webhooks import Signing, sign
+
+
+class Sabotaged(MemorySubject):
+    """A subject over one kind of system in memory."""
+
+    secrets = ("SECRET-7",)
+
+    def __init__(self, kind: type[Any]) -> None:
+        super().__init__(FULL, make=kind)
+        self.system.add("things", {"name": "first"})
+
+    def webhook(self, object: str, key: Key, age: float) -> WebhookRequest:  # noqa: A002
+        if not isinstance(self.system, Signing):
+            raise Cannot("send webhooks")
+        return sign(type(self.system), key, age)
+
+
+def run(test: str, kind: type[Any]) -> None:
+    """One test of the suite over that kind of system. `name[trouble]` gives it the trouble."""
+    name, _, trouble = test.partition("[")
+    given = {"trouble": Trouble[trouble.rstrip("]").upper()]} if trouble else {}
+    getattr(AdapterContract(), name)(Sabotaged(kind), **given)
+
+
+@pytest.mark.parametrize(("kind", "test"), SABOTAGES, ids=lambda value: getattr(value, "__name__", None))
+def test_a_broken_promise_is_noticed(kind: type[Any], test: str) -> None:
+    try:
+        run(test, kind)
+    except Exception:
+        return
+    pytest.fail(f"{kind.__name__} passes {test}")
+
+
+@pytest.mark.parametrize("test", sorted({test for _, test in SABOTAGES}))
+def test_what_notices_it_passes_where_the_promise_is_kept(test: str) -> None:
+    try:
+        run(test, Signing if "webhook" in test and "believes_none" not in test else MemorySystem)
+    except pytest.skip.Exception:
+        return  # what the system in memory does not describe, another subject does
+
+
+def test_every_promise_of_the_suite_has_a_sabotage_or_is_run_over_real_servers() -> None:
+    tests = {name for name in dir(AdapterContract) if name.startswith("test_")}
+    sabotaged = {test.partition("[")[0] for _, test in SABOTAGES}
+    assert sabotaged <= tests
+    assert len(sabotaged) >= 2 * len(tests) // 3, sorted(tests - sabotaged)

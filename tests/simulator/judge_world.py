@@ -1,0 +1,101 @@
+"""A world with a judge, and a connector that does whatever it is told: what the judge is tested on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import msgspec
+
+from connector.errors import ConnectorError
+from connector.model.plan import Report, Summary
+from connector.model.records import Key, Op, Write
+from connector.model.rows import JournalRow, LinkRow, LinkState
+from connector.model.values import SIDES, Side, Sides
+from connector.testing.memory import MemorySystem
+from connector.testing.simulator.judge import Finding, Judge
+from connector.testing.simulator.profiles import POLICIES, PROFILES, Profile
+from connector.testing.simulator.worlds import make_world
+from connector.testing.world import World
+
+OBJECTS = {"account": ("companies", "customers"), "product": ("products", "items"), "order": ("deals", "orders")}
+GUARDED, UNGUARDED, NOTHING = "cuis", "-uis", "----"
+COUNTS = {"read": 0, "created": 0, "updated": 0, "unchanged": 0, "skipped": 0, "held": 0, "failed": 0}
+
+
+@dataclass(slots=True)
+class Court:
+    """A judge and what it watches. `write` is a write of the connector: right or wrong, nobody checks it."""
+
+    world: World
+    judge: Judge
+    profile: Profile
+    _tokens: Iterator[int] = field(default_factory=count)
+    _links: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def system(self, side: Side) -> MemorySystem:
+        return self.world.crm if side is Side.LEFT else self.world.erp
+
+    def object(self, entity: str, side: Side) -> str:
+        return OBJECTS[entity][SIDES.index(side)]
+
+    def write(
+        self, side: Side, entity: str, op: Op, key: Key | None = None, token: str | None = None, **fields: Any
+    ) -> Key:
+        """One write as a connector would send it; the key it went to."""
+        body = b"" if op is Op.DELETE else msgspec.json.encode(fields)
+        write = Write(op, key, body, None, token or f"t{next(self._tokens)}")
+        outcome = self.system(side).write(self.object(entity, side), [write]).outcomes[0]
+        assert outcome.error is None, outcome.error
+        return str(outcome.key)
+
+    def read(self, side: Side, entity: str, key: Key) -> None:
+        """The connector looks at a record."""
+        self.system(side).read(self.object(entity, side), [key])
+
+    def link(self, entity: str, left: Key | None, right: Key | None, state: LinkState = LinkState.LINKED) -> int:
+        """Note two records as the same thing; the link's id."""
+        number = next(self._links)
+        with self.world.store.begin() as tx:
+            layout = tx.layout(self.world.specs[entity].kind, ("name",))
+            tx.insert_links([LinkRow(number, self.world.specs[entity].kind, state, Sides(left, right), layout=layout)])
+        return number
+
+    def lose(self, side: Side, entity: str, key: Key, unit: str, values: Mapping[str, str]) -> None:
+        """A line of the journal that says that this value was given up."""
+        body = self.world.vault.seal(msgspec.json.encode(values), b"journal")
+        kind = self.world.specs[entity].kind
+        with self.world.store.begin() as tx:
+            tx.append_journal(
+                [JournalRow(self.world.clock.now(), "run", kind, 1, side, key, "overwritten", "test", unit, "", body)]
+            )
+
+    def rules(self, *, rest: bool = False) -> set[str]:
+        """The rules found broken so far; `rest`: those that hold at rest, too."""
+        found = self.judge.run_ended(ConnectorError("a run that says nothing of what it did"))
+        if rest:
+            found += self.judge.at_rest(again=False)
+        return {finding.rule for finding in found}
+
+    def sentences(self) -> list[Finding]:
+        return self.judge.at_rest(again=False)
+
+
+def report(sync: str = "accounts", status: str = "done", trouble: tuple[str, ...] = (), **counts: int) -> Report:
+    return Report(sync, "run1", status, {**COUNTS, **counts}, Summary(sync), trouble=list(trouble))
+
+
+@contextmanager
+def opened(profile: str = GUARDED, policy: str = "manual") -> Iterator[Court]:
+    """A court over an empty world of that profile and policy."""
+    world = make_world(PROFILES[profile], POLICIES[policy])
+    judge = Judge(world, PROFILES[profile], POLICIES[policy])
+    for system in (world.crm, world.erp):
+        system.watchers.append(judge.seen)
+    try:
+        yield Court(world, judge, PROFILES[profile])
+    finally:
+        world.store.close()
