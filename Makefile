@@ -14,7 +14,7 @@ SYSTEM_PACKAGES := python3-venv
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint types contracts format bench pins clean
+.PHONY: help demo test lint types contracts format bench prove pins clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -49,6 +49,14 @@ bench: $(VENV)/.dev ## run the benchmarks (minutes), or one: make bench BENCH=be
 	@for file in $(BENCH); do echo "$$file"; $(BIN)/python "$$file" || exit 1; done
 
 BENCH ?= $(shell grep -l __main__ benchmarks/*.py)
+
+prove: $(VENV)/.dev ## try to break the sync for an hour or two and write docs/proof.md; short: make prove PROVE=--quick
+	@$(BIN)/python -m connector.testing.proof --operations $(OPERATIONS) --seeds $(SEEDS) --workers $(WORKERS) $(PROVE)
+
+# SEEDS: the first one, or first:last. PROVE: other flags, see connector/testing/proof.py; --resume goes on after Ctrl-C.
+OPERATIONS ?= 1000000
+SEEDS ?= 0
+PROVE ?=
 
 pins: ## take the newest allowed versions into constraints.txt
 	@rm -rf $(PINS)

@@ -269,6 +269,7 @@ def _show(work: Work, pending: Sequence[Pending], outcomes: dict[str, Outcome]) 
         for key, record in found.items() if isinstance(found, Mapping) else ():
             if record.fields is not None and record.version != dark[key].write.version:
                 outcomes[dark[key].write.token] = Outcome(key, record, existed=True)
+                dark[key].read_back = True
 
 
 def _outcomes(work: Work, side: Side, part: Sequence[Pending], answer: WriteResult | Exception) -> dict[str, Outcome]:
@@ -367,7 +368,8 @@ def _applied(work: Work, pending: Pending, outcome: Outcome, last: _Last, at: fl
     thread.settled.update(settlement.units)
     trust, sent = Trust.OWN, None
     if outcome.existed:
-        trust = Trust.APPLIED if pending.op is Op.UPDATE else Trust.UNSURE
+        made = pending.read_back and (pending.op is Op.UPDATE or work.made_since(record, work.started))
+        trust = Trust.APPLIED if made else Trust.UNSURE
         sent = sent_values(work, side, pending.write.body, pending.units)
     thread.link, decoded, shown = settle(
         work, thread.link, thread.base, settlement, side, record, trust=trust, sent=sent

@@ -48,7 +48,7 @@ class Thread:
 
 @dataclass(slots=True)
 class Pending:
-    """One write to be made and what settles it."""
+    """One write to be made and what settles it. read_back: its answer showed nothing, so the record was read."""
 
     thread: Thread
     side: Side
@@ -57,6 +57,7 @@ class Pending:
     settlement: Settlement
     sent: Mapping[str, Value]
     units: tuple[str, ...]
+    read_back: bool = False
 
 
 @dataclass(slots=True)

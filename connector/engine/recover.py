@@ -153,7 +153,8 @@ def _acked(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at:
         elif record.version == row.pre_version:
             work.leave(row.link, row.side, row.op)
         else:
-            _settle(work, row, record, found, at, None if row.op == Op.UPDATE else Trust.UNSURE)
+            made = row.op == Op.UPDATE or work.made_since(record, row.first_sent)
+            _settle(work, row, record, found, at, None if made else Trust.UNSURE)
 
 
 # -------------------------------------------------------------------------------------------------- creates
@@ -292,7 +293,7 @@ def _take(work: Work, row: IntentRow, outcome: Outcome, found: _Found, at: float
     error = outcome.error
     if error is None and outcome.record is not None:
         sure = not outcome.existed
-        made = _made_by(work, row, outcome.record)
+        made = work.made_since(outcome.record, row.first_sent)
         trust = Trust.OWN if sure else None if made else Trust.UNSURE
         _settle(work, row, outcome.record, found, at, trust)
     elif error is None:
@@ -301,12 +302,6 @@ def _take(work: Work, row: IntentRow, outcome: Outcome, found: _Found, at: float
         work.leave(row.link, row.side, row.op)
     else:
         _park(work, row, found, at, error.code, str(error))
-
-
-def _made_by(work: Work, row: IntentRow, record: Record) -> bool:
-    """Whether this create made the record, though an earlier try of it: it is not older than the first."""
-    first = row.first_sent
-    return record.created is not None and first is not None and record.created.timestamp() >= first - work.spec.margin
 
 
 def _gone_or_hint(work: Work, row: IntentRow, outcome: Outcome, found: _Found, at: float) -> None:

@@ -134,8 +134,8 @@ def settle(
         lines, wanted = decoded.values.get("lines"), values.get("lines")
         LineSettler(work, link.id, base, target, trust).settle(settlement.lines, settlement.removed, lines, wanted)
         base.prints.pop("lines", None)  # nobody has yet looked at what else the list shows
-        both = "lines" in settlement.units and "lines" not in settlement.shared
-        if "lines" in shown and both and _lines_agreed(work, link.id, base, target, decoded.values.get("lines")):
+        whole = trust is Trust.OWN and "lines" in settlement.units and "lines" not in settlement.shared
+        if "lines" in shown and whole and _lines_agreed(work, link.id, base, target, decoded.values.get("lines")):
             mark = work.shape.print("lines", shown["lines"], target, link.id)
             base.prints["lines"] = _pair(target, settlement.units["lines"], mark)
     prints = link.prints

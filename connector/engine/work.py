@@ -118,6 +118,10 @@ class Work:
         """Names of that layout's units that are read in another way now."""
         return outdated(self.layouts.get(layout, ()), self.shape.layout)[0]
 
+    def made_since(self, record: Record, at: float | None) -> bool:
+        """Whether the record is not older than that moment, as far as two clocks can tell."""
+        return record.created is not None and at is not None and record.created.timestamp() >= at - self.spec.margin
+
     def leave(self, link: int, side: Side, op: str) -> None:
         """A write's outcome is not known: its link is left alone for the rest of this run."""
         self.open_links.add(link)

@@ -49,9 +49,8 @@ class Work:
 
 def prove(work: Work, journal: Journal, crew: Crew, mutants: Mutants | None = None) -> Proof:
     """Do what is not in the journal yet; everything added up."""
-    pairs = work.cells[0].depth.pairs if work.cells else 0
-    kills = sum(days.kills for days in work.days)
-    wanted = Wanted(work.operations, work.first, work.last, len(work.cells), pairs, kills)
+    depth = work.cells[0].depth if work.cells else ALL
+    wanted = Wanted(work.operations, len(work.cells), depth, sum(days.kills for days in work.days))
     proof = Proof(wanted, mutants=mutants)
     seeds = rounds(work.first, work.last, lambda: proof.enough)
     for units in (work.cells, work.days, seeds):

@@ -79,9 +79,9 @@ LIMITS: Mapping[str, Limit] = {
 """By the name they are counted under."""
 
 LATE = (
-    "A create that reaches the system later than `settle` (15 minutes by default) becomes a twin where there is neither "
-    "a unique external key nor an idempotency key. The simulator lets requests arrive that late only where that is "
-    "harmless, in the profile `very-late`."
+    "A create that reaches the system later than `settle` (15 minutes by default) becomes a twin where there is "
+    "neither a unique external key nor an idempotency key. The simulator lets requests arrive that late only where "
+    "that is harmless, in the profile `very-late`."
 )
 
 GENERAL = (
@@ -115,17 +115,16 @@ def limits(tallies: Mapping[str, Tally]) -> list[str]:
     """A sentence for each limit that remains, where it does, and how often it was hit."""
     found = []
     for name, limit in LIMITS.items():
-        hits = sum(tally.counts.get(name, 0) for tally in tallies.values())
-        found.append(
-            f"**{limit.name[0].upper()}{limit.name[1:]}.** {limit.what} {_where(limit)} Hit {hits:,} times here."
-        )
+        hits = {profile: tally.counts.get(name, 0) for profile, tally in tallies.items()}
+        title = limit.name[0].upper() + limit.name[1:]
+        found.append(f"**{title}.** {limit.what} {_where(limit, hits)} Hit here: {sum(hits.values()):,}.")
     where = ", ".join(f"`{profile.name}`" for profile in PROFILES.values() if _twin_when_late(profile))
     return [*found, f"**Arrived too late.** {LATE} It remains in: {where}."]
 
 
-def _where(limit: Limit) -> str:
-    """Which profiles it remains in."""
-    names = [profile.name for profile in PROFILES.values() if limit.holds(profile)]
+def _where(limit: Limit, hits: Mapping[str, int]) -> str:
+    """Which profiles it remains in; one in which it was hit is never left out."""
+    names = [name for name, profile in PROFILES.items() if limit.holds(profile) or hits.get(name)]
     if len(names) == len(PROFILES):
         return "It remains in every profile."
     return f"It remains in: {', '.join(f'`{name}`' for name in names)}."

@@ -65,9 +65,7 @@ def page(proof: Proof, made: Circumstances) -> str:
         _section("Real processes, killed", _kills(proof)),
         _section("Does the proof see anything?", _mutants(proof)),
         _section("What the proof does not show", _not_shown(proof)),
-        _section(
-            "Found on the way", "The bugs that this simulator, matrix and suite found are told in [found](found.md)."
-        ),
+        _section("Found on the way", "What all this found and what was mended since is told in [found](found.md)."),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -77,8 +75,8 @@ def figures(proof: Proof) -> str:
     tally = proof.total
     found = sum(proof.findings.values())
     return (
-        f"{proof.operations:,} operations ({by_people(tally):,} by people, {by_syncs(tally):,} records written by syncs), "
-        f"{tally.counts.get('crashes', 0):,} crashes, {sum(counted(tally, 'fault ').values()):,} faults, "
+        f"{proof.operations:,} operations ({by_people(tally):,} by people, {by_syncs(tally):,} records written by "
+        f"syncs), {tally.counts.get('crashes', 0):,} crashes, {sum(counted(tally, 'fault ').values()):,} faults, "
         f"{len(proof.profiles)} capability profiles, {proof.matrix.points:,} crash points and {proof.matrix.pairs:,} "
         f"pairs of them, {proof.kills.kills:,} processes killed: {found:,} {'finding' if found == 1 else 'findings'}."
     )
@@ -150,7 +148,7 @@ def _findings(proof: Proof) -> str:
     again = defaultdict(list)
     for failure in proof.failures:
         again[failure.command].append(f"{failure.rule}: {failure.what}")
-    lines = [f"* `{command}`<br>{'<br>'.join(map(_plain, what))}" for command, what in again.items()]
+    lines = [f"* `{command}`<br>{'<br>'.join(map(_plain, what))}" for command, what in sorted(again.items())]
     return "\n".join([f"{text}\n\nEach of these shows one again:\n", *lines])
 
 
@@ -174,9 +172,9 @@ def _simulator(proof: Proof) -> str:
     ]
     done = ", ".join(f"{what} {number:,}" for what, number in counted(tally, "did ").items() if what != "restore-store")
     text = (
-        f"{_seeds(proof)} Each seed is a script of its own in one of {len(PROFILES)} profiles of what the systems can do "
-        f"and one of {len(POLICIES)} sets of settings, in turn. After it no faults and no edits: everything runs until "
-        "nothing happens, and the judge looks at every record and every row.\n\n"
+        f"{_seeds(proof)} Each seed is a script of its own in one of {len(PROFILES)} profiles of what the systems can "
+        f"do and one of {len(POLICIES)} sets of settings, in turn. After it no faults and no edits: everything runs "
+        "until nothing happens, and the judge looks at every record and every row.\n\n"
         "*Operations* are what people did and what syncs wrote in a system, nothing else; a line of a script that "
         "found nothing to act on is not counted."
     )
@@ -235,10 +233,10 @@ def _profiles(proof: Proof) -> str:
 
 
 def _matrix(proof: Proof) -> str:
-    matrix, wanted = proof.matrix, proof.wanted
+    matrix, depth = proof.matrix, proof.wanted.depth
     if not matrix.cells:
         return "Not run."
-    pairs = f"every {wanted.pairs}th" if wanted.pairs > 1 else "every" if wanted.pairs else "no"
+    every, faulty, pairs = (_every(number) for number in (depth.kills, depth.faults, depth.pairs))
     rows = [
         ("scenarios under profiles", matrix.cells),
         ("steps of a day without a crash", matrix.steps),
@@ -247,12 +245,18 @@ def _matrix(proof: Proof) -> str:
         ("ends compared with the undisturbed one", matrix.worlds),
     ]
     text = (
-        "A day of work is killed at every step, a step being a call of a system or a commit; every step fails, and every "
-        f"step loses its answer, in turn; {pairs} pair of kills is tried. Each end must be the undisturbed one: the same "
-        "records, links, conflicts, nothing twice, nothing lost, and the next day's edits must arrive.\n\n"
+        f"A day of work is killed at {every} step, a step being a call of a system or a commit; {faulty} step fails, "
+        f"and loses its answer, in turn; {pairs} pair of kills is tried. Each end must be the undisturbed one: "
+        "the same records, links, conflicts, nothing twice, nothing lost, and the next day's edits must arrive.\n\n"
         "    python -m connector.testing.crash --all"
     )
     return f"{text}\n\n{table(('', 'number'), rows)}"
+
+
+def _every(number: int) -> str:
+    """`every` for 1, `every 7th`, `no` for 0."""
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10 if number % 100 not in (11, 12, 13) else 0, "th")
+    return "no" if not number else "every" if number == 1 else f"every {number}{ending}"
 
 
 def _kills(proof: Proof) -> str:
@@ -266,22 +270,20 @@ def _kills(proof: Proof) -> str:
         ("runs", kills.runs),
     ]
     text = (
-        "The command line runs against the built-in CRM and ERP, each a process of its own, and is ended with SIGKILL in "
-        "the middle; then the ordinary command runs again. Each evening both systems must show what an undisturbed pair "
-        "of them shows.\n\n    python -m connector.testing.kill_days --kills 100"
+        "The command line runs against the built-in CRM and ERP, each a process of its own, and is ended with SIGKILL "
+        "in the middle; then the ordinary command runs again. Each evening both systems must show what an undisturbed "
+        "pair of them shows.\n\n    python -m connector.testing.kill_days --kills 100"
     )
     return f"{text}\n\n{table(('', 'number'), rows)}"
 
 
 def _mutants(proof: Proof) -> str:
-    if proof.mutants is None:
-        return "`make mutants` puts known bugs into the program, one by one, and looks whether a test fails. Not run."
+    text = "`make mutants` puts known bugs into the program, one by one, and looks whether a test fails"
     mutants = proof.mutants
+    if mutants is None:
+        return f"{text}. Not run."
     names = f" Not caught: {', '.join(mutants.survived)}." if mutants.survived else ""
-    return (
-        f"`make mutants` puts known bugs into the program, one by one, and looks whether a test fails: {mutants.caught} of "
-        f"{mutants.all} were caught.{names}"
-    )
+    return f"{text}: {mutants.caught} of {mutants.all} were caught.{names}"
 
 
 def _not_shown(proof: Proof) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from connector.errors import ConfigError
+from connector.testing.crash_matrix import ALL, Depth
 from connector.testing.proof_units import Failure, Result, Tally
 from connector.testing.simulator.campaign import USER_VERBS
 
@@ -70,14 +71,12 @@ class Mutants:
 
 @dataclass(slots=True)
 class Wanted:
-    """What was asked for. last: None is without end. late: time was up before all of it was done."""
+    """What was asked for. cells, depth: of the crash matrix. late: time was up before all of it was done."""
 
     operations: int
-    first: int
-    last: int | None
-    cells: int
-    pairs: int
-    kills: int
+    cells: int = 0
+    depth: Depth = ALL
+    kills: int = 0
     late: bool = False
 
 

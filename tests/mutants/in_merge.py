@@ -15,8 +15,8 @@ IN_MERGE = (
         "`left wins` lets the right side win, and the other way round.",
         "2.3 row 6",
         FIELDS,
-        "    if policy is Policy.LEFT:\n        return write(Side.RIGHT, 6, Side.RIGHT)\n    if policy is Policy.RIGHT:",
-        "    if policy is Policy.RIGHT:\n        return write(Side.RIGHT, 6, Side.RIGHT)\n    if policy is Policy.LEFT:",
+        "if policy is Policy.LEFT:\n        return write(Side.RIGHT, 6, Side.RIGHT)\n    if policy is Policy.RIGHT:",
+        "if policy is Policy.RIGHT:\n        return write(Side.RIGHT, 6, Side.RIGHT)\n    if policy is Policy.LEFT:",
         ("tests/unit/merge/test_field_table.py row", "tests/unit/engine/test_engine_edits.py policy"),
     ),
     Mutant(

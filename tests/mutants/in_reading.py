@@ -196,8 +196,9 @@ IN_READING = (
         "A value without a canonical form is neither held nor listed.",
         "2.3 row 16, I44",
         UNITS,
-        "            return UnitPlan(unit, Decision(Verb.HOLD, 16), reason=held)\n        if not self._present(unit):",
-        "            return None\n        if not self._present(unit):",
+        "Decision(Verb.HOLD, 16), reason=held)\n"
+        "        if not self._present(unit):\n            return None\n        now",
+        "Decision(Verb.KEEP, 1))\n        if not self._present(unit):\n            return None\n        now",
         ("tests/unit/engine/test_engine_edits.py held", "tests/unit/engine/test_engine_endings.py held"),
     ),
     Mutant(

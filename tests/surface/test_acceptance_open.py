@@ -21,7 +21,9 @@ def _lose(world: Installation, path: str, times: int | None = None) -> None:
     world.erp.switch(fault=[{"kind": "lost_answer", "path": path, "times": times}])
 
 
-def test_status_names_the_oldest_open_writes_and_counts_the_rest(tmp_path: Path) -> None:
+def test_status_names_the_oldest_open_writes_and_counts_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with installed(tmp_path) as world:
         left = fill(world.crm, "companies", [company(n) for n in range(8)])
         _lose(world, "*/batch/create")
@@ -45,6 +47,11 @@ def test_status_names_the_oldest_open_writes_and_counts_the_rest(tmp_path: Path)
         assert "and 3 more open writes: connector status --json" in ended.out
         assert "8 open writes (" in ended.out
         assert "The next run finds out what became of them: connector sync" in ended.out
+        for name, value in {"COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1"}.items():
+            monkeypatch.setenv(name, value)
+        rules = [line.strip() for line in world.on_terminal("status") if line.strip().startswith("─")]
+        assert len(rules) == 2
+        assert all(len(rule) <= 80 for rule in rules)
         world.erp.switch(fault=[])
         assert world.run("sync").code == 0
         assert world.json("status")["syncs"][0]["open"] == []

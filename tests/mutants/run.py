@@ -1,0 +1,152 @@
+"""Puts each mutant into a copy of the program and sees whether a test of `make test` notices.
+
+A test that fails with a mutant counts only when it passes without one. `python -m tests.mutants.run --help`
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from .bench import BrokenError, Clock, Ran, copied, run_one, run_tests
+from .catalogue import MUTANTS
+from .mutant import Mutant
+
+WORKERS = 2
+SECONDS = 900.0
+SMOKE = ("tests/unit/merge/test_record_table.py", "tests/unit/engine/test_engine_edits.py")
+# After a mutant's own hints: the fast ones first, then those that try most things.
+CATCHERS = (
+    "tests/unit/mapping",
+    "tests/unit/test_wrappers.py",
+    "tests/unit/rest",
+    "tests/unit/merge",
+    "tests/unit/state",
+    "tests/unit/engine",
+    "tests/faults/test_faults_outcomes.py",
+    "tests/laws/test_lines.py",
+    "tests/laws/test_merge_laws.py",
+    "tests/laws/test_sync_machine.py",
+    "tests/invariants",
+    "tests/faults/test_faults_crash_matrix.py",
+    "tests/simulator",
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one mutant. caught_by: the test that noticed, "" for none. problem: why nobody can say."""
+
+    name: str
+    rule: str
+    says: str
+    file: str
+    caught_by: str
+    seconds: float
+    problem: str = ""
+
+    @property
+    def caught(self) -> bool:
+        return bool(self.caught_by) and not self.problem
+
+    def __str__(self) -> str:
+        return f"{self.name:<48}  {self.problem or self.caught_by or 'SURVIVED'}  ({self.seconds:.0f} s)"
+
+
+class Unmutated:
+    """A copy of the program as it is: a test that fails there as well proves nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[str, bool] = {}
+        self._lock = threading.Lock()
+
+    def check(self) -> None:
+        """Raises BrokenError when the copy does not work."""
+        for selection in SMOKE:
+            ran = run_tests(self._folder, selection, SECONDS)
+            if ran != Ran(None):
+                raise BrokenError(f"{ran.failed or selection} fails without any mutant. Make the tests pass first.")
+
+    def passes(self, test: str) -> bool:
+        with self._lock:
+            if test not in self._known:
+                self._known[test] = run_one(self._folder, test, SECONDS) == Ran(None)
+            return self._known[test]
+
+
+def judge(mutant: Mutant, unmutated: Unmutated, *, limit: float, hints_only: bool = False) -> Result:
+    """Run the catchers, hints first, until one fails or `limit` seconds are over."""
+    clock = Clock()
+
+    def result(caught_by: str = "", problem: str = "") -> Result:
+        facts = mutant.name, mutant.rule, mutant.says, mutant.file
+        return Result(*facts, caught_by, round(clock.seconds, 1), problem)
+
+    try:
+        with copied(mutant) as folder:
+            for selection in mutant.hints if hints_only else (*mutant.hints, *CATCHERS):
+                ran = run_tests(folder, selection, limit - clock.seconds)
+                if ran.failed is not None:
+                    sound = unmutated.passes(ran.failed)
+                    return result(ran.failed, "" if sound else f"{ran.failed} fails without any mutant, too")
+                if not ran.ended:
+                    return result(problem=f"not decided in {limit:.0f} s")
+    except (BrokenError, ValueError) as error:
+        return result(problem=str(error))
+    return result()
+
+
+def judge_all(mutants: Sequence[Mutant], *, limit: float, workers: int, hints_only: bool) -> list[Result]:
+    """Every mutant, `workers` at a time; a line as each is decided. Raises BrokenError."""
+    with copied() as folder, ThreadPoolExecutor(workers) as pool:
+        unmutated = Unmutated(folder)
+        unmutated.check()
+        tasks = [pool.submit(judge, mutant, unmutated, limit=limit, hints_only=hints_only) for mutant in mutants]
+        found = []
+        for task in as_completed(tasks):
+            found.append(task.result())
+            print(found[-1], flush=True)
+    order = [mutant.name for mutant in mutants]
+    return sorted(found, key=lambda result: order.index(result.name))
+
+
+def report(results: Sequence[Result]) -> list[str]:
+    """The lines at the end: what was not caught, and how many were."""
+    lines = [f"not caught: {r.name} ({r.rule}): {r.problem or r.says}" for r in results if not r.caught]
+    return [*lines, f"caught {sum(result.caught for result in results)} of {len(results)}"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 when every mutant was caught, 1 when one was not, 2 when nothing could be found out."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants.run", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--only", action="append", metavar="NAME", help="only this mutant; may be given several times")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
+    parser.add_argument("--workers", type=int, default=WORKERS, help=f"mutants at a time ({WORKERS})")
+    parser.add_argument("--limit", type=float, default=SECONDS, help=f"seconds per mutant ({SECONDS:.0f})")
+    parser.add_argument("--hints", action="store_true", help="run only the tests most likely to notice")
+    chosen = parser.parse_args(arguments)
+    unknown = sorted(set(chosen.only or ()) - {mutant.name for mutant in MUTANTS})
+    if unknown:
+        print(f"no such mutant: {', '.join(unknown)}. See tests/mutants/catalogue.py.", file=sys.stderr)
+        return 2
+    mutants = [mutant for mutant in MUTANTS if chosen.only is None or mutant.name in chosen.only]
+    try:
+        results = judge_all(mutants, limit=chosen.limit, workers=max(1, chosen.workers), hints_only=chosen.hints)
+    except BrokenError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(*report(results), sep="\n")
+    if chosen.json is not None:
+        chosen.json.write_text(json.dumps([asdict(result) for result in results], indent=1) + "\n", encoding="utf-8")
+    return 0 if all(result.caught for result in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
