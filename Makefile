@@ -14,7 +14,7 @@ SYSTEM_PACKAGES := python3-venv
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint types contracts format bench prove pins clean
+.PHONY: help demo test lint types contracts format bench prove mutants pins clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -50,13 +50,15 @@ bench: $(VENV)/.dev ## run the benchmarks (minutes), or one: make bench BENCH=be
 
 BENCH ?= $(shell grep -l __main__ benchmarks/*.py)
 
-prove: $(VENV)/.dev ## try to break the sync for an hour or two and write docs/proof.md; short: make prove PROVE=--quick
-	@$(BIN)/python -m connector.testing.proof --operations $(OPERATIONS) --seeds $(SEEDS) --workers $(WORKERS) $(PROVE)
+prove: $(VENV)/.dev ## try to break the sync, hours; writes docs/proof.md. Minutes: make prove PROVE=--quick
+	@$(BIN)/python -m connector.testing.proof --workers $(WORKERS) $(FLAGS) $(PROVE)
 
-# SEEDS: the first one, or first:last. PROVE: other flags, see connector/testing/proof.py; --resume goes on after Ctrl-C.
-OPERATIONS ?= 1000000
-SEEDS ?= 0
-PROVE ?=
+# SEEDS: the first one, or first:last. OPERATIONS: a million if not given. PROVE: other flags, see
+# connector/testing/proof.py; --resume goes on after Ctrl-C.
+FLAGS = $(if $(OPERATIONS),--operations $(OPERATIONS)) $(if $(SEEDS),--seeds $(SEEDS))
+
+mutants: $(VENV)/.dev ## put bugs in on purpose: each has to be noticed (half an hour). One: make mutants ONLY="cursor first"
+	@$(BIN)/python -m tests.mutants.run $(if $(ONLY),--only "$(ONLY)")
 
 pins: ## take the newest allowed versions into constraints.txt
 	@rm -rf $(PINS)

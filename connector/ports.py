@@ -324,10 +324,17 @@ class Found:
 class Spool(Protocol):
     """Scratch space of one run: the records read, sealed under a key that dies with the process. Flat in memory."""
 
-    def add_linked(self, side: Side, rows: Sequence[tuple[int, Record | None, Key]], *, replacing: bool = True) -> None:
+    def add_linked(
+        self,
+        side: Side,
+        rows: Sequence[tuple[int, Record | None, Key]],
+        *,
+        replacing: bool = True,
+        sorts: bool = False,
+    ) -> None:
         """(link id, record or None when the system does not know the key, key). A later row replaces an earlier.
 
-        replacing: False leaves what is there.
+        replacing: False leaves what is there. sorts: between two records the greater version stays, whenever it came.
         """
 
     def add_unlinked(self, side: Side, rows: Sequence[tuple[Record, bool, Key | None]]) -> None:

@@ -86,11 +86,10 @@ def _taken(tx: Tx, kind: str, items: Sequence[Item]) -> set[tuple[Side, Key | No
 def lookups(
     tx: Tx, work: Work, refs: Mapping[tuple[str, Side], Iterable[Key]], links: Sequence[int]
 ) -> tuple[Partners, list[ConflictRow]]:
-    partners: dict[tuple[str, Side, Key], Key | None] = {}
+    partners: dict[tuple[str, Side, Key], tuple[int, Key | None]] = {}
     for (entity, side), keys in refs.items():
         found = tx.partners(work.spec.kind_of(entity), side, list(keys))
-        for key, (_, other) in found.items():
-            partners[entity, side, key] = other
+        partners.update({(entity, side, key): partner for key, partner in found.items()})
     return partners, tx.conflicts(work.spec.kind, links) if links else []
 
 

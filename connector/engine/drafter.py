@@ -56,6 +56,7 @@ class Drafter(Rows):
         units = tuple(u.name for u in self.spec.units if any(name in values for name in u.fields))
         settlement = self._settlement(thread, source, units)
         shown = item.encodings[source]
+        settlement.match = list(self.work.match_prints(source, item.decoded[source])) if self.spec.match else []
         settlement.blank = [
             u.name
             for u in self.spec.units

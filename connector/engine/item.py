@@ -15,7 +15,8 @@ from connector.model.records import Key, Record
 from connector.model.rows import CHANGED_TWICE, ConflictRow, LinkRow
 from connector.model.values import SIDES, Side, Sides, Value
 
-Partners = Mapping[tuple[str, Side, Key], Key | None]
+Partners = Mapping[tuple[str, Side, Key], tuple[int, Key | None]]
+"""Entity, side and key of a reference -> the link it leads to (through an alias, too), and the other side's key."""
 
 
 class UnlinkedError(Exception):

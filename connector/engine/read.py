@@ -134,8 +134,10 @@ def take_records(
         else:
             _take_unlinked(work, side, record, unlinked)
     if linked:
-        # What a feed showed stands: a read by key may come from a copy that lags behind, and the cursor is past it.
-        work.spool.add_linked(side, linked, replacing=not forced)
+        # The newer one counts, where versions tell. Else what a feed showed stands: a read by key may come from a copy
+        # that lags behind, and the cursor is past it.
+        sorts = work.spec.systems[side].capabilities.versions != "opaque"
+        work.spool.add_linked(side, linked, replacing=not forced, sorts=sorts)
     if unlinked:
         work.spool.add_unlinked(side, unlinked)
     if listed:

@@ -26,7 +26,7 @@ from connector.engine.settle_lines import Trust
 from connector.engine.work import Work, released_by
 from connector.errors import ConnectorError, DeniedError, StaleError, TransientError, UncertainError
 from connector.model.records import Key, Op, Outcome, Record, Write, WriteResult
-from connector.model.rows import DeadRow, HintRow, IntentRow, IntentState, JournalRow, LinkRow, LinkState
+from connector.model.rows import CandidateRow, DeadRow, HintRow, IntentRow, IntentState, JournalRow, LinkRow, LinkState
 from connector.model.values import SIDES, Side, Sides, Values
 from connector.ports import Tx
 
@@ -138,6 +138,10 @@ def _unmade(row: IntentRow, found: _Found) -> None:
     """A create that is known not to have happened: its record is unlinked again."""
     if row.op == Op.CREATE:
         found.unmade.append(row.link)
+        settlement = thaw(row.context)
+        if settlement.match and settlement.source_key is not None:
+            key, version, prints = settlement.source_key, settlement.version, tuple(settlement.match)
+            found.candidates.append(CandidateRow(row.kind, row.side.other, key, version, prints))
 
 
 def _acked(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at: float) -> Effects[None]:
@@ -297,23 +301,24 @@ def _take(work: Work, row: IntentRow, outcome: Outcome, found: _Found, at: float
         trust = Trust.OWN if sure else None if made else Trust.UNSURE
         _settle(work, row, outcome.record, found, at, trust)
     elif error is None:
-        _gone_or_hint(work, row, outcome, found, at)
+        _not_shown(work, row, outcome, found, at)
     elif isinstance(error, (UncertainError, TransientError, DeniedError)):
         work.leave(row.link, row.side, row.op)
     else:
         _park(work, row, found, at, error.code, str(error))
 
 
-def _gone_or_hint(work: Work, row: IntentRow, outcome: Outcome, found: _Found, at: float) -> None:
+def _not_shown(work: Work, row: IntentRow, outcome: Outcome, found: _Found, at: float) -> None:
     if row.op == Op.DELETE:
         _close(work, row, found)
         return
-    link = found.updates.get(row.link, found.links[row.link])
     if outcome.key is not None:
+        link = found.updates.get(row.link, found.links[row.link])
         new = replace(link, state=LinkState.LINKED, keys=link.keys.with_(row.side, outcome.key))
         found.updates[link.id] = new
         found.released.extend(released_by([new]))
-    _drop(work, row, found, at, "written, not shown")
+    found.acked.append(row.token)
+    work.leave(row.link, row.side, row.op)
 
 
 # ------------------------------------------------------------------------------------------------- updates

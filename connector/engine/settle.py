@@ -31,6 +31,7 @@ class Settlement(msgspec.Struct, array_like=True):
     the other side gets a write of, too (merged values, lines); until that one is settled both are not in agreement.
     blank: units sent empty on create that may be filled from the other side: a default the target sets flows back.
     layout: how the units were read. written: prints of what an update writes.
+    match: prints by which the source record of a create is matched, should it not be made.
     """
 
     source_key: str | None
@@ -46,6 +47,7 @@ class Settlement(msgspec.Struct, array_like=True):
     blank: list[str] = []
     layout: int = 0
     written: Prints = {}
+    match: list[bytes] = []
 
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -101,6 +101,8 @@ class Units:
             except UnlinkedError as error:
                 unlinked.add(target)
                 waits = error.waits
+        if len(unit.fields) == 1:
+            agree = agree or self.same_reference(*(values[side].get(unit.fields[0]) for side in SIDES))
         chosen = conflict.choice if conflict is not None and _still(conflict, now) else None
         cell = Cell(
             has_base=old is not None,
@@ -132,6 +134,14 @@ class Units:
             and moved.keys() == shown.keys()
         )
 
+    def same_reference(self, left: Value, right: Value) -> bool:
+        """Whether both lead to the same thing: also where one of them names a record that was merged into it."""
+        if not isinstance(left, Ref) or not isinstance(right, Ref):
+            return False
+        one = self.partners.get((left.entity, Side.LEFT, left.key))
+        other = self.partners.get((right.entity, Side.RIGHT, right.key))
+        return one is not None and other is not None and one[0] == other[0]
+
     def _beside(self, target: Side) -> dict[str, Value]:
         """The target's values, but those that others cannot be expressed without (a currency) as the source has them.
 
@@ -144,7 +154,7 @@ class Units:
     def carry(self, source: Side, name: str, value: Value) -> Value:
         """A value in the other side's terms: references re-pointed. Raises UnlinkedError."""
         if isinstance(value, Ref):
-            other = self.partners.get((value.entity, source, value.key))
+            _, other = self.partners.get((value.entity, source, value.key), (0, None))
             if other is None:
                 raise UnlinkedError(f"{self.spec.kind_of(value.entity)}/{source}/{value.key}")
             return Ref(value.entity, other)
@@ -254,6 +264,8 @@ class Units:
     def _agree_line(self, name: str, left: Line, right: Line) -> bool:
         if name not in left.values or name not in right.values:
             return name not in left.values and name not in right.values
+        if self.same_reference(left.values[name], right.values[name]):
+            return True
         for target, source_line, shown in ((Side.RIGHT, left, right), (Side.LEFT, right, left)):
             try:
                 moved = self.carry(target.other, name, source_line.values[name])

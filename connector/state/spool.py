@@ -22,9 +22,9 @@ from connector.model.values import Side, Sides
 from connector.ports import Found
 
 _SCHEMA = """
-create table linked(link integer, side text, key text, body blob, primary key(link, side)) without rowid;
+create table linked(link integer, side text, key text, version text, body blob, primary key(link, side)) without rowid;
 create table lone(seq integer primary key autoincrement, side text, key text, own integer, partner text, mate integer,
-                  doubt text, body blob, unique(side, key));
+                  doubt text, version text, body blob, unique(side, key));
 create index lone_partner on lone(partner) where partner is not null;
 create table print(seq integer, rule integer, side text, print blob, primary key(seq, rule)) without rowid;
 create index print_by on print(rule, print, side);
@@ -74,6 +74,13 @@ where lone.seq = pair.seq
 """
 
 _TABLES = ("linked", "lone", "print", "found", "doubtful", "listed")
+_ADD_LINKED = """
+insert into linked(link, side, key, version, body) values (?, ?, ?, ?, ?) on conflict(link, side) do update
+set key = excluded.key, version = excluded.version, body = excluded.body
+where case when {sorts} and version is not null and excluded.version is not null
+ then excluded.version >= version else {otherwise} end
+"""
+
 _CHUNK = 500
 _PACKED, _PICKLED = b"m", b"p"
 
@@ -126,18 +133,31 @@ class FileSpool:
         row[3] = datetime.fromisoformat(row[3]) if row[3] else None
         return Record(*row)
 
-    def add_linked(self, side: Side, rows: Sequence[tuple[int, Record | None, Key]], *, replacing: bool = True) -> None:
+    def add_linked(
+        self,
+        side: Side,
+        rows: Sequence[tuple[int, Record | None, Key]],
+        *,
+        replacing: bool = True,
+        sorts: bool = False,
+    ) -> None:
         with self._write():
             self._db.executemany(
-                f"insert or {'replace' if replacing else 'ignore'} into linked values (?, ?, ?, ?)",
-                [(link, side.value, key, self._seal(record)) for link, record, key in rows],
+                _ADD_LINKED.format(otherwise=int(replacing), sorts=int(sorts)),
+                [
+                    (link, side.value, key, record.version if record else None, self._seal(record))
+                    for link, record, key in rows
+                ],
             )
 
     def add_unlinked(self, side: Side, rows: Sequence[tuple[Record, bool, Key | None]]) -> None:
         with self._write():
             self._db.executemany(
-                "insert or replace into lone(side, key, own, partner, body) values (?, ?, ?, ?, ?)",
-                [(side.value, record.key, own, partner, self._seal(record)) for record, own, partner in rows],
+                "insert or replace into lone(side, key, own, partner, version, body) values (?, ?, ?, ?, ?, ?)",
+                [
+                    (side.value, record.key, own, partner, record.version, self._seal(record))
+                    for record, own, partner in rows
+                ],
             )
 
     def add_prints(self, rows: Sequence[tuple[int, tuple[bytes, ...]]]) -> None:
@@ -218,7 +238,9 @@ class FileSpool:
         rows += [(link, side.other.value, other) for link, other in links.values()]
         with self._write():
             self._db.executemany(
-                "insert or replace into linked select ?1, side, key, body from lone where side = ?2 and key = ?3", rows
+                "insert or replace into linked(link, side, key, version, body)"
+                " select ?1, side, key, version, body from lone where side = ?2 and key = ?3",
+                rows,
             )
             self._db.executemany("delete from lone where side = ?2 and key = ?3 and ?1 > 0", rows)
 

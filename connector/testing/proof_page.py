@@ -105,7 +105,8 @@ def _head(proof: Proof, made: Circumstances) -> str:
     lines = [
         "# The proof",
         "Written by `make prove`. It lets people edit both systems while everything goes wrong that can, and looks "
-        "whether anything was lost, doubled or silently overwritten. Any line of it can be played again.",
+        "whether anything was lost, doubled or silently overwritten. Every seed, crash point and kill can be played "
+        "again.",
         f"{BEGIN}\n{figures(proof)}\n{END}",
         table(
             ("", ""),
@@ -163,6 +164,7 @@ def _simulator(proof: Proof) -> str:
     rows = [
         ("operations by people", by_people(tally), "edits, new records, deletes, restores, merges, lines, decisions"),
         ("operations by syncs", by_syncs(tally), "records that a run created, changed or removed in a system"),
+        ("seeds with findings", tally.failed, ""),
         ("runs", count("runs", 0), "of one sync; not counted as operations"),
         ("dry runs", count("plans", 0), ""),
         ("effects", count("effects", 0), "calls of a system, commits, the clock; not counted as operations"),
@@ -250,7 +252,12 @@ def _matrix(proof: Proof) -> str:
         "the same records, links, conflicts, nothing twice, nothing lost, and the next day's edits must arrive.\n\n"
         "    python -m connector.testing.crash --all"
     )
-    return f"{text}\n\n{table(('', 'number'), rows)}"
+    each = [
+        (name, *(count[part] for part in ("cells", "points", "pairs", "differ")))
+        for name, count in sorted(matrix.profiles.items())
+    ]
+    head = ("both systems can", "scenarios", "crash points", "pairs", "ends that differ")
+    return f"{text}\n\n{table(('', 'number'), rows)}\n\n{table(head, each)}"
 
 
 def _every(number: int) -> str:

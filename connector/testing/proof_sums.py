@@ -37,14 +37,14 @@ def kind_of(rule: str) -> str:
 
 @dataclass(slots=True)
 class Matrix:
-    """The crash matrix added up. profiles: cells by profile."""
+    """The crash matrix added up. profiles: of each its cells, points, pairs and ends that differ, by name."""
 
     cells: int = 0
     steps: int = 0
     points: int = 0
     pairs: int = 0
     worlds: int = 0
-    profiles: Counter[str] = field(default_factory=Counter)
+    profiles: dict[str, Counter[str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -112,7 +112,8 @@ class Proof:
         matrix.cells += 1
         for name in ("steps", "points", "pairs", "worlds"):
             setattr(matrix, name, getattr(matrix, name) + cell.get(name, 0))
-        matrix.profiles[cell["profile"]] += 1
+        mine = matrix.profiles.setdefault(cell["profile"], Counter())
+        mine.update(cells=1, points=cell.get("points", 0), pairs=cell.get("pairs", 0), differ=len(cell["differences"]))
         options = f'--all --scenario {cell["scenario"]} --profile "{cell["profile"]}"'
         for difference in cell["differences"]:
             what = f"{difference['at']}: {'; '.join(difference['what'])}"

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from connector.model.records import Key, Record
+from connector.model.records import Key, Record, Version
 from connector.model.values import SIDES, Side, Sides
 from connector.ports import Found
 
@@ -34,6 +34,10 @@ class _Kept:
                 self._packed = _encode(record.fields)
             except (UnicodeEncodeError, OverflowError):  # half a character, a number of any length
                 self._fields = deepcopy(record.fields)
+
+    @property
+    def version(self) -> Version:
+        return self._record.version
 
     def again(self) -> Record:
         fields = deepcopy(self._fields) if self._packed is None else _decode(self._packed)
@@ -66,10 +70,21 @@ class MemorySpool:
         self.clear()
 
     # what goes in
-    def add_linked(self, side: Side, rows: Sequence[tuple[int, Record | None, Key]], *, replacing: bool = True) -> None:
+    def add_linked(
+        self,
+        side: Side,
+        rows: Sequence[tuple[int, Record | None, Key]],
+        *,
+        replacing: bool = True,
+        sorts: bool = False,
+    ) -> None:
         for link, record, key in rows:
             both = self._linked.setdefault(link, {})
-            if replacing or side not in both:
+            old = both[side][1] if side in both else None
+            stays = not replacing
+            if sorts and old is not None and record is not None:
+                stays = old.version > record.version
+            if side not in both or not stays:
                 both[side] = (key, None if record is None else _Kept(record))
 
     def add_unlinked(self, side: Side, rows: Sequence[tuple[Record, bool, Key | None]]) -> None:

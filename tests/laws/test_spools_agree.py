@@ -100,9 +100,9 @@ class SpoolsAgree(RuleBasedStateMachine):
     def compare(self, limit: int) -> None:
         assert picture(self.file, limit) == picture(self.memory, limit)
 
-    @rule(side=sides, rows=linked, replacing=st.booleans())
-    def add_linked(self, side: Side, rows: Any, replacing: bool) -> None:
-        self.both("add_linked", side, rows, replacing=replacing)
+    @rule(side=sides, rows=linked, replacing=st.booleans(), sorts=st.booleans())
+    def add_linked(self, side: Side, rows: Any, replacing: bool, sorts: bool) -> None:
+        self.both("add_linked", side, rows, replacing=replacing, sorts=sorts)
 
     @rule(side=sides, rows=unlinked)
     def add_unlinked(self, side: Side, rows: Any) -> None:

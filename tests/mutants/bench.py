@@ -37,12 +37,15 @@ class Ran:
 
 
 @contextmanager
-def copied(mutant: Mutant | None = None) -> Iterator[Path]:
-    """A folder with the program and its tests, gone afterwards. Raises ValueError when the mutant does not apply."""
+def copied(mutant: Mutant | None = None, origin: Path = ROOT) -> Iterator[Path]:
+    """A folder with the program and its tests, gone afterwards. Raises ValueError when the mutant does not apply.
+
+    origin: where it is copied from. Copies of one copy are all alike, however long the tests take.
+    """
     with tempfile.TemporaryDirectory(prefix="mutant-") as name:
         folder = Path(name)
         for part in COPIED:
-            source = ROOT / part
+            source = origin / part
             if source.is_dir():
                 # Compiled files come along with their times, so that only what is mutated is compiled again.
                 shutil.copytree(source, folder / part)

@@ -335,6 +335,6 @@ IN_APPLY = (
         "connector/engine/results.py",
         "            tx.add_tombstones(kind, side, ended, work.started)\n",
         "            pass\n",
-        ("tests/unit/engine/test_engine_endings.py ended", "tests/invariants/test_i13_to_i16.py i15"),
+        ("tests/invariants/test_holes.py i15", "tests/invariants/test_i13_to_i16.py i15"),
     ),
 )

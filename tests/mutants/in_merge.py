@@ -162,7 +162,7 @@ IN_MERGE = (
         "connector/merge/functions.py",
         "kept = (l_ & r) | (l_ - b) | (r - b)",
         "kept = l_ | r",
-        ("tests/laws/test_merge_laws.py union",),
+        ("tests/invariants/test_holes.py union",),
     ),
     Mutant(
         "sum not checked",

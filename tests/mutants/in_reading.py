@@ -18,7 +18,7 @@ IN_READING = (
         READ,
         "return (gone and not merged) or key in tombstones",
         "return gone and not merged",
-        ("tests/unit/engine/test_engine_endings.py never_created", "tests/invariants/test_i13_to_i16.py i15"),
+        ("tests/invariants/test_holes.py i15", "tests/invariants/test_i13_to_i16.py i15"),
     ),
     Mutant(
         "image of a merged record written",
@@ -126,7 +126,7 @@ IN_READING = (
         ASSESS,
         "since is not None and self.work.started - since >= self.spec.settle and",
         "since is not None and",
-        ("tests/unit/engine/test_engine_endings.py not_found", "tests/invariants/test_i13_to_i16.py i16"),
+        ("tests/invariants/test_holes.py second_miss",),
     ),
     Mutant(
         "sentinel not looked at",
@@ -162,7 +162,7 @@ IN_READING = (
         ASSESS,
         "if self.item.wholes[side] == link.prints[side]:",
         "if self.item.wholes[side] == link.prints[side] or self.work.is_last_ours(side, record):",
-        ("tests/faults/test_faults_outcomes.py person", "tests/invariants/test_i31_to_i32.py i32"),
+        ("tests/invariants/test_holes.py own_name",),
     ),
     Mutant(
         "child before its parent",
@@ -208,7 +208,7 @@ IN_READING = (
         UNITS,
         "name in mapping.writable and mapping.image(name, value, context) == shown.get(name)",
         "name in mapping.writable and value == shown.get(name)",
-        ("tests/unit/engine/test_engine_edits.py trims", "tests/invariants/test_i33_to_i35.py i35"),
+        ("tests/invariants/test_holes.py cuts_off",),
     ),
     Mutant(
         "newest without margin",
@@ -226,7 +226,7 @@ IN_READING = (
         UNITS,
         "if record.modified_by is None or record.modified_by == self.spec.systems[side].principal:",
         "if record.modified_by is None:",
-        ("tests/unit/engine/test_engine_edits.py newest",),
+        ("tests/invariants/test_holes.py stamp",),
     ),
     Mutant(
         "choice over other values",

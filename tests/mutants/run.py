@@ -60,24 +60,24 @@ class Result:
 
 
 class Unmutated:
-    """A copy of the program as it is: a test that fails there as well proves nothing."""
+    """A copy of the program as it is, the origin of the others: a test that fails there as well proves nothing."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._known: dict[str, bool] = {}
         self._lock = threading.Lock()
 
     def check(self) -> None:
         """Raises BrokenError when the copy does not work."""
         for selection in SMOKE:
-            ran = run_tests(self._folder, selection, SECONDS)
+            ran = run_tests(self.folder, selection, SECONDS)
             if ran != Ran(None):
                 raise BrokenError(f"{ran.failed or selection} fails without any mutant. Make the tests pass first.")
 
     def passes(self, test: str) -> bool:
         with self._lock:
             if test not in self._known:
-                self._known[test] = run_one(self._folder, test, SECONDS) == Ran(None)
+                self._known[test] = run_one(self.folder, test, SECONDS) == Ran(None)
             return self._known[test]
 
 
@@ -90,7 +90,7 @@ def judge(mutant: Mutant, unmutated: Unmutated, *, limit: float, hints_only: boo
         return Result(*facts, caught_by, round(clock.seconds, 1), problem)
 
     try:
-        with copied(mutant) as folder:
+        with copied(mutant, unmutated.folder) as folder:
             for selection in mutant.hints if hints_only else (*mutant.hints, *CATCHERS):
                 ran = run_tests(folder, selection, limit - clock.seconds)
                 if ran.failed is not None:
