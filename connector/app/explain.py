@@ -13,7 +13,7 @@ from connector.config import SyncConfig
 from connector.errors import ConfigError, ConnectorError
 from connector.mapping.located import listed, nearest
 from connector.model.entities import ENTITIES
-from connector.model.records import Key
+from connector.model.records import Key, Op
 from connector.model.rows import WHY_FROZEN, ConflictRow, DeadRow, HintRow, JournalRow, LinkRow, LinkState
 from connector.model.values import Side, Sides
 
@@ -226,12 +226,15 @@ def _unlinked(
     nobody: Sides[Key | None] = Sides(None, None)
     keys = nobody.with_(side, key)
     story = Story(sync.name, sync.between, None, keys=keys)
+    review = candidate and (dead is None or dead.code == "held")
     if dead is not None:
+        if dead.op == Op.CREATE and not review:
+            story.why.append(f"it is not in {sync.between[side.other]}: the create was refused")
         story.why.append(_dead_sentence(app, dead))
     story.why += [_hint_sentence(sync, hint) for hint in hints]
     if ended:
         story.why.append("its link was ended when the record was deleted")
-    if candidate:
+    if review:
         story.why.append(f"it waits in match review: connector match {sync.name}")
     try:
         record = read_keys(app, sync.name, side, [key]).get(key)

@@ -361,6 +361,11 @@ def _applied(work: Work, pending: Pending, outcome: Outcome, last: _Last, at: fl
         work.leave(thread.link.id, side, pending.op)
         return
     last.done.append(pending.write.token)
+    if _overlapped(work, pending, record):
+        fields, rule = ",".join(pending.units), "written by somebody else in the same moment"
+        key, event = record.key, "overwritten"
+        last.journal.append(JournalRow(at, work.run, work.spec.kind, thread.link.id, side, key, event, rule, fields))
+        work.tally.extra["overlapped"] += 1
     settlement.shared = [unit for unit in settlement.shared if unit not in thread.settled]
     prints, sealed = source_of(work, thread.item, side.other, thread.link.id, thread.settled & settlement.units.keys())
     settlement.units.update(prints)
@@ -386,6 +391,19 @@ def _applied(work: Work, pending: Pending, outcome: Outcome, last: _Last, at: fl
         # Should we die before that, the run after us must not take the record for settled when the feed shows it.
         thread.link = replace(thread.link, prints=thread.link.prints.with_(side, None))
         last.updates[thread.link.id] = thread.link
+
+
+def _overlapped(work: Work, pending: Pending, record: Record) -> bool:
+    """Whether somebody wrote between our last look and our unconditional write: counted versions tell of it.
+
+    What they wrote is not known any more; that it happened is.
+    """
+    capabilities = work.spec.systems[pending.side].capabilities
+    before = pending.thread.item.records[pending.side]
+    if capabilities.conditional_write or capabilities.versions != "counter" or before is None:
+        return False
+    counted = record.version.isdecimal() and before.version.isdecimal()
+    return counted and not pending.read_back and int(record.version) - int(before.version) > 1
 
 
 def _linked(link: LinkRow, side: Side, key: Key) -> LinkRow:

@@ -148,7 +148,7 @@ class Drafter(Rows):
             self.conflict(link.id, name, "held", Sides(None, None), plan.reason)
         elif verb is Verb.DEFER:
             side = self._deferred_from(item, plan)
-            self.hint(side, str(item.keys[side]), f"{name} waits", self.now + WAITS, plan.waits)
+            self._defer(side, str(item.keys[side]), name, plan.waits)
             self.work.tally.extra["deferred"] += 1
         if plan.decision.loser is not None:
             self._lose(thread, plan)
@@ -156,6 +156,15 @@ class Drafter(Rows):
             forget_writes(thread.base, [name])
         if old is not None and plan.decision.closes and verb.target is None and verb is not Verb.MERGE:
             self.draft.closed.append((link.id, name))
+
+    def _defer(self, side: Side, key: Key, unit: str, waits: str | None) -> None:
+        """A hint that ends with the wait. A record has one hint: what is released first has it looked at as a whole."""
+        reason = f"{unit} waits"
+        last = self.draft.hints[-1] if self.draft.hints else None
+        if last is not None and (last.side, last.key) == (side, key) and last.waits is not None:
+            names = last.reason.removesuffix(" waits").removesuffix(" wait")
+            reason, waits = f"{names}, {unit} wait", last.waits
+        self.hint(side, key, reason, self.now + WAITS, waits)
 
     def _deferred_from(self, item: Item, plan: UnitPlan) -> Side:
         parts = (plan.waits or "").split("/")

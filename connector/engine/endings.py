@@ -179,6 +179,9 @@ def _merged(drafter: Drafter, thread: Thread, survivors: Mapping[tuple[Side, Key
             waits = f"{link.kind}/{side}/{record.merged_into}"
             drafter.hint(side, record.key, "its survivor is not linked yet", drafter.now + WAITS, waits)
             return
+        if _survivor(drafter.draft.moved, survivor.id) == link.id:
+            _merged_crosswise(drafter, thread, side, survivor)
+            return
         drafter.draft.moved[link.id] = survivor.id
         thread.link = replace(link, state=LinkState.CLOSED, keys=Sides(None, None), prints=Sides(None, None))
         drafter.draft.updates.append(thread.link)
@@ -190,6 +193,26 @@ def _merged(drafter: Drafter, thread: Thread, survivors: Mapping[tuple[Side, Key
         drafter.journal("merged", "merged", link=link.id, side=side, key=record.key, detail=record.merged_into)
         thread.result = "updated"
         return
+
+
+def _merged_crosswise(drafter: Drafter, thread: Thread, side: Side, survivor: LinkRow) -> None:
+    """Of two pairs one was merged here, the other there: what is alive on both sides belongs together now."""
+    link, record = thread.link, thread.item.records[side]
+    assert record is not None
+    assert record.merged_into is not None
+    thread.result = "updated"
+    if survivor.id != link.id:
+        # The other pair ends in this very batch: its key is free after that.
+        drafter.hint(side, record.key, "merged crosswise", drafter.now)
+        return
+    keys = link.keys.with_(side, record.merged_into)
+    thread.link = replace(link, keys=keys, seen=maybe(None, None), prints=maybe(None, None), base=None)
+    drafter.draft.updates.append(thread.link)
+    drafter.draft.aliases.append((side, record.key, link.id))
+    drafter.draft.closed.extend((link.id, unit) for unit in thread.item.conflicts)
+    drafter.journal("merged", "merged crosswise", link=link.id, side=side, key=record.key, detail=record.merged_into)
+    for each in SIDES:
+        drafter.hint(each, str(keys[each]), "merged crosswise", drafter.now)
 
 
 def store_aliases(tx: Tx, kind: str, draft: Draft) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -11,6 +11,7 @@ from connector.engine.work import Work
 from connector.model.records import Key, Record
 from connector.model.rows import IntentRow, LinkRow
 from connector.model.values import Line, Side, Values
+from connector.ports import Tx
 
 
 def own_unlinked(work: Work, side: Side, since: float) -> Effects[dict[bytes, list[Record]]]:
@@ -102,3 +103,28 @@ def _lines(value: object) -> list[Line] | None:
     if type(value) is not tuple:
         return None
     return [line for line in value if isinstance(line, Line)]
+
+
+def find_alike(work: Work, side: Side, rows: Sequence[IntentRow]) -> Effects[dict[str, list[Record]]]:
+    """Unlinked records of that side that the first match rule with a value takes for the one sent, by token."""
+    mapping, object_ = work.spec.systems[side].mapping, work.spec.systems[side].object
+    found: dict[str, list[Record]] = {}
+    for row in rows:
+        body = msgspec.json.decode(work.vault.open(row.body, b"intent"))
+        sent = work.match_prints(side, mapping.decode(body))
+        number = next((n for n, value in enumerate(sent) if value), None)
+        field = mapping.source_of(work.spec.match[number][0]) if number is not None else None
+        if number is None or field is None or body.get(field) is None:
+            continue
+        records: Sequence[Record] = yield from call(side, "find", object_, field, [str(body[field])])
+        linked: dict[Key, LinkRow] = yield from look(_linked_among(work, side, [record.key for record in records]))
+        found[row.token] = [
+            record
+            for record in records
+            if record.key not in linked and work.match_prints(side, work.decode(side, record))[number] == sent[number]
+        ]
+    return found
+
+
+def _linked_among(work: Work, side: Side, keys: Sequence[Key]) -> Callable[[Tx], dict[Key, LinkRow]]:
+    return lambda tx: tx.links_by_key(work.spec.kind, side, keys)

@@ -7,7 +7,8 @@
 | create | searchable external key | after `settle`: one hit of ours is it; none: sent again; more: a person |
 | create | created-by filter | after `settle`: an unlinked record of ours that shows what was sent, or the only one |
 | | | of that name; none: sent again; several: a person |
-| create | nothing | after `settle`: sent again; a duplicate is possible and the capability report says so |
+| create | nothing | after `settle`: the record that the match rules find, else sent again: a duplicate is possible |
+| | | where nothing is matched, and the capability report says so |
 | update | conditional writes | the same bytes again; refused as stale: read, and settle if it shows what was sent |
 | update | neither | after `settle`: read; shows what was sent: settle; else planned again |
 | delete | any | read: gone is done; unchanged: sent again; changed: planned again |
@@ -19,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from connector.engine.effects import Call, Effects, call, commit, look, now
-from connector.engine.likeness import assign, own_unlinked, shows
+from connector.engine.likeness import assign, find_alike, own_unlinked, shows
 from connector.engine.results import Results, mark_sent, store_results
 from connector.engine.settle import Settlement, forget, sent_values, settle, thaw
 from connector.engine.settle_lines import Trust
@@ -185,7 +186,24 @@ def _creates(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, a
     elif capabilities.created_by and system.principal is not None:
         yield from _own_records(work, side, ripe, found, at)
     else:
-        yield from _send_again(work, side, ripe, found, at)
+        yield from _by_natural_key(work, side, ripe, found, at)
+
+
+def _by_natural_key(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at: float) -> Effects[None]:
+    """Look for unlinked records that the match rules take for the one sent; without such rules it is sent again."""
+    hits = yield from find_alike(work, side, rows)
+    again = []
+    for row in rows:
+        alike = hits.get(row.token, [])
+        if len(alike) == 1:
+            made = work.made_since(alike[0], row.first_sent)
+            _settle(work, row, alike[0], found, at, None if made else Trust.UNSURE)
+        elif alike:
+            _park(work, row, found, at, "uncertain", f"{len(alike)} records are like the one sent")
+        else:
+            again.append(row)
+    if again:
+        yield from _send_again(work, side, again, found, at)
 
 
 def _search(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at: float) -> Effects[None]:

@@ -136,15 +136,17 @@ def settle(
         lines, wanted = decoded.values.get("lines"), values.get("lines")
         LineSettler(work, link.id, base, target, trust).settle(settlement.lines, settlement.removed, lines, wanted)
         base.prints.pop("lines", None)  # nobody has yet looked at what else the list shows
-        whole = trust is Trust.OWN and "lines" in settlement.units and "lines" not in settlement.shared
-        if "lines" in shown and whole and _lines_agreed(work, link.id, base, target, decoded.values.get("lines")):
+        agreed = trust is Trust.OWN and "lines" in settlement.units and "lines" not in settlement.shared
+        if "lines" in shown and agreed and _lines_agreed(work, link.id, base, target, decoded.values.get("lines")):
             mark = work.shape.print("lines", shown["lines"], target, link.id)
             base.prints["lines"] = _pair(target, settlement.units["lines"], mark)
     prints = link.prints
-    if prints[target] is None or _all_agreed(work, link.id, base, target, shown):
-        prints = prints.with_(target, work.shape.whole(shown, target, link.id))
+    # A record with a unit that nobody agreed on is not taken for unchanged, whoever looks at it next.
+    whole = trust is Trust.OWN or all(unit in base.prints for unit in settlement.units if unit in shown)
+    if (prints[target] is None and whole) or _all_agreed(work, link.id, base, target, shown):
+        prints = prints.with_(target, work.shape.whole(shown, target, link.id) if whole else None)
     seen = link.seen.with_(target, _greatest(link.seen[target], record.version))
-    if settlement.whole is not None:
+    if settlement.whole is not None and whole:
         prints = prints.with_(target.other, settlement.whole)
     seen = seen.with_(target.other, _greatest(link.seen[target.other], settlement.version))
     after = replace(

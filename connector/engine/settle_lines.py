@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -38,6 +38,20 @@ class SettledLine(msgspec.Struct, array_like=True):
     source: str | None
     key: str | None
     prints: Prints
+
+
+def _likest(body: Line, lines: Sequence[Line]) -> Line | None:
+    """The line that shows most of what was sent, if there is one that shows most: somebody changed the rest since."""
+    wanted = {name: value for name, value in body.values.items() if value not in (None, "")}
+    ranked = sorted(lines, key=lambda line: _alike(line, wanted), reverse=True)
+    if not ranked or 2 * _alike(ranked[0], wanted) < len(wanted) or _alike(ranked[0], wanted) == 0:
+        return None
+    unique = len(ranked) == 1 or _alike(ranked[1], wanted) < _alike(ranked[0], wanted)
+    return ranked[0] if unique else None
+
+
+def _alike(line: Line, wanted: Mapping[str, Value]) -> int:
+    return sum(line.values.get(name) == value for name, value in wanted.items())
 
 
 class LineSettler:
@@ -96,7 +110,10 @@ class LineSettler:
             return mate
         if self.trust is Trust.OWN:
             return next(iter(fresh.values()), None)
-        return next((line for line in fresh.values() if body is not None and shows(line.values, body.values)), None)
+        if body is None:
+            return None
+        same = next((line for line in fresh.values() if shows(line.values, body.values)), None)
+        return same or _likest(body, list(fresh.values()))
 
     def _agree(self, entry: SettledLine, line: Line, body: Line | None) -> None:
         shown = self.work.shape.line_prints(line, self.target, self.link)

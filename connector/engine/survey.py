@@ -166,6 +166,9 @@ def _ending_line(work: Work, plan: ItemPlan) -> PlanLine:
     item, spec, step = plan.item, work.spec, plan.step
     assert step is not None
     digest = digest_of(work, step.value, step.target, {})
+    if step is Step.MERGED and "*" in item.conflicts:
+        waits = "its survivor is not linked yet"
+        return PlanLine(spec.name, "wait", None, item.keys, (), "record table: merged", waits, "", label(work, item))
     if step.target is None:
         action = {Step.HOLD: "conflict", Step.CLOSE: "close", Step.MERGED: "close", Step.WAIT: "wait"}.get(
             step, "confirm"

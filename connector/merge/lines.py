@@ -167,7 +167,12 @@ def _pair(
     in_gone = Sides({known.left for known in gone}, {known.right for known in gone})
     free_left = [line for key, line in left.items() if key not in in_gone.left]
     free_right = [line for key, line in right.items() if key not in in_gone.right]
-    for mates in (_partners, lambda one, other: all(tools.agree(name, one, other) for name in tools.fields)):
+    same: list[Callable[[Line, Line], bool]] = [
+        _partners,
+        lambda one, other: all(tools.agree(name, one, other) for name in tools.fields),
+        lambda one, other: _alike(one, other, tools),
+    ]
+    for mates in same:
         for line in list(free_left):
             mate = next((other for other in free_right if mates(line, other)), None)
             if mate is not None:
@@ -212,6 +217,13 @@ def _is_back(
 def _partners(left: Line, right: Line) -> bool:
     """Whether one of them carries the other's key."""
     return bool((left.partner and left.partner == right.key) or (right.partner and right.partner == left.key))
+
+
+def _alike(left: Line, right: Line, tools: LineTools) -> bool:
+    """Whether the two differ in one field only. Added on both sides each would be there twice; so they are one line,
+    and the field is decided on."""
+    shown = [n for n in tools.fields if left.values.get(n) not in (None, "") or right.values.get(n) not in (None, "")]
+    return len(shown) > 2 and sum(tools.agree(name, left, right) for name in shown) == len(shown) - 1
 
 
 def _accepted(

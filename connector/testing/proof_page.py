@@ -114,7 +114,7 @@ def _head(proof: Proof, made: Circumstances) -> str:
                 ("date", made.date),
                 ("version", made.version),
                 ("machine", made.machine),
-                ("time", f"{proof.seconds / 60:,.0f} minutes of work, {made.workers} workers together"),
+                ("time", f"{proof.seconds / 60:,.0f} minutes of work, shared by {made.workers} processes"),
             ],
         ),
     ]

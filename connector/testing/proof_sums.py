@@ -181,12 +181,11 @@ def counted(tally: Tally, prefix: str) -> dict[str, int]:
 def read_mutants(path: Path) -> Mutants | None:
     """The result of `make mutants`; None where there is none. Raises ConfigError when nobody can read it."""
     try:
-        shown = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-        rows = shown["mutants"]
-        survived = [row["name"] for row in rows if not row["caught"]]
+        rows = msgspec.json.decode(path.read_bytes(), type=list[dict[str, Any]])
+        survived = [str(row["name"]) for row in rows if row["problem"] or not row["caught_by"]]
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.DecodeError, msgspec.ValidationError, KeyError, TypeError) as error:
+    except (OSError, msgspec.DecodeError, KeyError) as error:
         raise ConfigError(
             f"{path}: not a result of `make mutants`: {error}. Run it again, or remove the file."
         ) from None

@@ -167,9 +167,16 @@ def all_days(kills: int) -> list[Days]:
     return [Days(seed) for seed in range(1, -(-kills // DAYS_KILLED) + 1)]
 
 
+def command_of(task: Task) -> str:
+    """The command that plays a seed again; joined by `=`, for names of profiles begin with a dash."""
+    sqlite = " --sqlite" if task.setup.sqlite else ""
+    named = f"--profile={task.profile} --policy={task.policy}"
+    return f"python -m connector.testing.simulator --seed {task.seed} {named}{sqlite}"
+
+
 def play(task: Task) -> Tally:
     """Play one seed and count what both systems saw and what the judge said. What it raises is a finding."""
-    command = task.setup.command(task.seed)
+    command = command_of(task)
     with TemporaryDirectory() as folder:
         state = Path(folder) if task.setup.sqlite else None
         simulation = Simulation(PROFILES[task.profile], POLICIES[task.policy], state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -19,8 +20,23 @@ from connector.testing.proof_journal import Journal, fingerprint, put
 from connector.testing.proof_limits import LIMITS
 from connector.testing.proof_page import BEGIN, END, FAULTS, Circumstances, figures, page, with_figures
 from connector.testing.proof_sums import Mutants, Proof, Wanted, kind_of, operations_of, read_mutants
-from connector.testing.proof_units import ROUND, Cell, Days, Failure, Result, Seeds, Tally, Unit, do, play, rounds
+from connector.testing.proof_units import (
+    ROUND,
+    Cell,
+    Days,
+    Failure,
+    Result,
+    Seeds,
+    Tally,
+    Unit,
+    command_of,
+    do,
+    play,
+    rounds,
+)
+from connector.testing.simulator.__main__ import main as again
 from connector.testing.simulator.campaign import Task, play_tasks
+from connector.testing.simulator.play import Played, Setup
 from connector.testing.simulator.profiles import POLICIES, PROFILES
 from connector.testing.simulator.simulation import Simulation
 from connector.testing.simulator.systems import TRICKS
@@ -30,6 +46,7 @@ from .pages import README, ROOT
 PAGE = ROOT / "docs" / "proof.md"
 INVARIANTS = ROOT / "tests" / "invariants"
 MADE = Circumstances("2026-01-02", "0.1.0", "2 cores", 2)
+NOTHING = Played((), Counter(), "", ())
 CELL = Cell("sync", "created-by only", Depth(kills=40, pairs=0, faults=0))
 
 
@@ -152,6 +169,14 @@ def test_a_seed_counts_as_the_campaign_counts_it_and_its_writes_as_the_systems_s
     simulation.play(task.setup.seed(task.seed))
     simulation.close()
     assert proof_sums.by_syncs(tally) == seen["connector"] > 0
+
+
+@pytest.mark.parametrize("task", [Task("-u-s", "manual", 5), Task("cuis", "newest", 99)], ids=str)
+def test_the_command_of_a_seed_plays_it_again(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    played = []
+    monkeypatch.setattr(Setup, "play", lambda setup, lines, **how: played.append((setup, lines)) or NOTHING)
+    again(shlex.split(command_of(task))[3:])
+    assert played == [(task.setup, task.setup.seed(task.seed))]
 
 
 def test_what_a_seed_raises_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,14 +336,14 @@ def test_a_part_of_the_matrix_is_said_in_words(of: int, words: str) -> None:
 def test_the_result_of_the_mutation_check_is_shown(tmp_path: Path) -> None:
     path = tmp_path / "mutants.json"
     assert read_mutants(path) is None
-    path.write_bytes(msgspec.json.encode({"mutants": [{"name": "a", "caught": "t"}, {"name": "b", "caught": None}]}))
-    assert read_mutants(path) == Mutants(1, ["b"])
-    assert "1 of 2 were caught. Not caught: b." in page(Proof(Wanted(1), mutants=read_mutants(path)), MADE)
+    rows = [("a", "tests/x", ""), ("b", "", ""), ("c", "tests/x", "does not apply")]
+    shown = [{"name": name, "caught_by": caught, "problem": problem} for name, caught, problem in rows]
+    path.write_bytes(msgspec.json.encode(shown))
+    assert read_mutants(path) == Mutants(1, ["b", "c"])
+    assert "1 of 3 were caught. Not caught: b, c." in page(Proof(Wanted(1), mutants=read_mutants(path)), MADE)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"mutants": 3}', '{"mutants": [{"name": "a"}]}', '{"mutants": ["a"]}']
-)
+@pytest.mark.parametrize("text", ["", "{}", "[3]", '[{"name": ""}]', '[{"name": "a", "problem": ""}]'])
 def test_a_file_that_is_no_result_of_the_mutation_check_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "mutants.json"
     path.write_text(text)

@@ -18,7 +18,6 @@ from pathlib import Path
 from .mutant import ROOT, Mutant
 
 COPIED = ("connector", "tests", "mappings", "pyproject.toml", "config.example.yaml")
-PER_TEST = 120
 # What starts a database server of its own is slow, and would outlive a run that is cut short.
 LEFT_OUT = "not postgres"
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+?\.py(?:::.+?)?)(?: - .*)?$", re.MULTILINE)
@@ -70,7 +69,8 @@ def run_one(folder: Path, test: str, seconds: float) -> Ran:
 
 
 def _pytest(folder: Path, what: list[str], seconds: float) -> Ran:
-    command = [sys.executable, "-m", "pytest", "-x", "--tb=no", "-p", "no:xdist", f"--timeout={PER_TEST}", *what]
+    command = [sys.executable, "-m", "pytest", "-x", "--tb=no", "-p", "no:xdist"]
+    command += [f"--basetemp={folder / 'scratch'}", *what]
     environment = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "400"}
     process = subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

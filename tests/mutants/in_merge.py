@@ -162,7 +162,7 @@ IN_MERGE = (
         "connector/merge/functions.py",
         "kept = (l_ & r) | (l_ - b) | (r - b)",
         "kept = l_ | r",
-        ("tests/invariants/test_holes.py union",),
+        ("tests/invariants/test_holes.py union_of_both",),
     ),
     Mutant(
         "sum not checked",
@@ -217,6 +217,15 @@ IN_MERGE = (
         "sum(totals.deletes) + totals.deletes_today > most",
         "totals.deletes[side] + totals.deletes_today > most",
         ("tests/invariants/test_i17_to_i18.py both_sides",),
+    ),
+    Mutant(
+        "guard one too early",
+        "As many deletes as are allowed stop the run.",
+        "I18",
+        GUARDS,
+        "sum(totals.deletes) + totals.deletes_today > most",
+        "sum(totals.deletes) + totals.deletes_today >= most",
+        ("tests/invariants/test_i17_to_i18.py one_more",),
     ),
     Mutant(
         "mass change let through",

@@ -159,9 +159,9 @@ IN_READING = (
         "own last write taken for unchanged",
         "What a person typed is dropped because we wrote the record last.",
         "3, principal",
-        ASSESS,
-        "if self.item.wholes[side] == link.prints[side]:",
-        "if self.item.wholes[side] == link.prints[side] or self.work.is_last_ours(side, record):",
+        READ,
+        "if work.shape.whole(encodings, side, link.id) == link.prints[side]:",
+        "if work.shape.whole(encodings, side, link.id) == link.prints[side] or work.is_last_ours(side, record):",
         ("tests/invariants/test_holes.py own_name",),
     ),
     Mutant(
@@ -244,7 +244,7 @@ IN_READING = (
         SHAPE,
         'blake2b(f"{name}|{side}".encode()',
         'blake2b(f"{name}".encode()',
-        ("tests/unit/engine/test_engine_secrecy.py", "tests/invariants/test_holes.py"),
+        ("tests/invariants/test_holes.py prints",),
     ),
     Mutant(
         "mapping changes unnoticed",

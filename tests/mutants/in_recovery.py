@@ -51,7 +51,7 @@ IN_RECOVERY = (
         RECOVER,
         "condition = row.pre_version if system.capabilities.conditional_write and op is not Op.CREATE else None",
         "condition = None",
-        ("tests/faults/test_faults_outcomes.py typed_since",),
+        ("tests/invariants/test_holes_writes.py typed_since",),
     ),
     Mutant(
         "keys live for ever",
@@ -60,7 +60,7 @@ IN_RECOVERY = (
         RECOVER,
         "alive = [row for row in rows if at - (row.first_sent or at) < capabilities.idempotency - RESERVE]",
         "alive = list(rows) if capabilities.idempotency else []",
-        ("tests/invariants/test_holes.py forgotten", "tests/invariants/test_i09_to_i12.py i09"),
+        ("tests/invariants/test_holes_writes.py forgotten", "tests/invariants/test_i09_to_i12.py i09"),
     ),
     Mutant(
         "idempotency ignored",
@@ -69,7 +69,7 @@ IN_RECOVERY = (
         RECOVER,
         "alive = [row for row in rows if at - (row.first_sent or at) < capabilities.idempotency - RESERVE]",
         "alive: list[IntentRow] = []",
-        ("tests/invariants/test_holes.py key", "tests/invariants/test_i31_to_i32.py i31"),
+        ("tests/invariants/test_holes_writes.py live_key", "tests/invariants/test_i31_to_i32.py i31"),
     ),
     Mutant(
         "create sent again at once",
@@ -78,7 +78,7 @@ IN_RECOVERY = (
         RECOVER,
         "ripe = [row for row in rest if at - (row.sent or at) >= work.spec.settle]",
         "ripe = list(rest)",
-        ("tests/invariants/test_holes.py settle", "tests/invariants/test_i09_to_i12.py i09"),
+        ("tests/invariants/test_holes_writes.py before_the_settle_time", "tests/invariants/test_i09_to_i12.py i09"),
     ),
     Mutant(
         "update looked up at once",
@@ -87,7 +87,10 @@ IN_RECOVERY = (
         RECOVER,
         "ripe = [row for row in rows if at - (row.sent or at) >= work.spec.settle]",
         "ripe = list(rows)",
-        ("tests/invariants/test_holes.py settle", "tests/laws/test_sync_machine.py unconditional"),
+        (
+            "tests/invariants/test_holes_writes.py before_the_settle_time",
+            "tests/laws/test_sync_machine.py unconditional",
+        ),
     ),
     Mutant(
         "clone found",
@@ -96,7 +99,7 @@ IN_RECOVERY = (
         RECOVER,
         "if work.is_ours(side, record) or system.principal is None:",
         "if True:",
-        ("tests/invariants/test_holes.py copy", "tests/invariants/test_i09_to_i12.py i09"),
+        ("tests/invariants/test_holes_writes.py copy", "tests/invariants/test_i09_to_i12.py i09"),
     ),
     Mutant(
         "one of several found",
@@ -105,7 +108,7 @@ IN_RECOVERY = (
         RECOVER,
         "        if len(records) == 1:\n            _settle(work, row, records[0], found, at)",
         "        if records:\n            _settle(work, row, records[0], found, at)",
-        ("tests/invariants/test_holes.py several",),
+        ("tests/invariants/test_holes_writes.py several",),
     ),
     Mutant(
         "likeness not looked at",
@@ -123,7 +126,7 @@ IN_RECOVERY = (
         RECOVER,
         "        elif record.version == row.pre_version:\n            work.leave",
         "        elif False:\n            work.leave",
-        ("tests/faults/test_faults_outcomes.py shows_nothing", "tests/invariants/test_holes.py old_copy"),
+        ("tests/faults/test_faults_outcomes.py shows_nothing", "tests/invariants/test_holes_writes.py old_copy"),
     ),
     Mutant(
         "delete sent again over a change",
@@ -132,7 +135,7 @@ IN_RECOVERY = (
         RECOVER,
         "        elif record.version == row.pre_version:\n            again.append(row)",
         "        elif True:\n            again.append(row)",
-        ("tests/invariants/test_holes.py delete",),
+        ("tests/invariants/test_holes_writes.py delete",),
     ),
     Mutant(
         "whatever is shown counts as our write",
@@ -142,6 +145,15 @@ IN_RECOVERY = (
         "trust = Trust.OWN if work.is_last_ours(row.side, record) else Trust.APPLIED",
         "trust = Trust.OWN",
         ("tests/faults/test_faults_outcomes.py person", "tests/invariants/test_i31_to_i32.py i32"),
+    ),
+    Mutant(
+        "a person's record taken for ours",
+        "What a person changed in a record that a create sent again found counts as agreed.",
+        "3 settle, I32",
+        RECOVER,
+        "trust = Trust.OWN if sure else None if made else Trust.UNSURE",
+        "trust = Trust.OWN",
+        ("tests/faults/test_faults_outcomes.py person", "tests/invariants/test_i09_to_i12.py i09_an_edit"),
     ),
     Mutant(
         "unknown link planned",

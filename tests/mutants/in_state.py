@@ -189,8 +189,9 @@ IN_STATE = (
         "A write whose answer was lost is sent again before its outcome is known.",
         "3 outcome classes",
         WRAPPERS,
-        "return isinstance(error, TransientError) and (error.after or 0.0) <= self._patience",
-        "return isinstance(error, ConnectorError)",
+        "        return retrying(go)\n",
+        "        try:\n            return retrying(go)\n"
+        "        except UncertainError:\n            return retrying(go)\n",
         ("tests/unit/test_wrappers.py",),
     ),
     Mutant(

@@ -19,7 +19,7 @@ from .catalogue import MUTANTS
 from .mutant import Mutant
 
 WORKERS = 2
-SECONDS = 900.0
+SECONDS = 1800.0
 SMOKE = ("tests/unit/merge/test_record_table.py", "tests/unit/engine/test_engine_edits.py")
 # After a mutant's own hints: the fast ones first, then those that try most things.
 CATCHERS = (

@@ -18,6 +18,7 @@ from connector.model.values import SIDES, Side, Sides
 from connector.testing.memory import MemorySystem
 from connector.testing.simulator.judge import Finding, Judge
 from connector.testing.simulator.profiles import POLICIES, PROFILES, Profile
+from connector.testing.simulator.systems import Trick, TrickySystem
 from connector.testing.simulator.worlds import make_world
 from connector.testing.world import World
 
@@ -51,6 +52,12 @@ class Court:
         outcome = self.system(side).write(self.object(entity, side), [write]).outcomes[0]
         assert outcome.error is None, outcome.error
         return str(outcome.key)
+
+    def trick(self, side: Side, trick: Trick) -> None:
+        """Let this go wrong in that system."""
+        system = self.system(side)
+        assert isinstance(system, TrickySystem)
+        system.tricks.append(trick)
 
     def read(self, side: Side, entity: str, key: Key) -> None:
         """The connector looks at a record."""

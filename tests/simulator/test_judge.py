@@ -7,17 +7,20 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from judge_world import NOTHING, UNGUARDED, Court, opened, report
+from judge_world import GUARDED, NOTHING, UNGUARDED, Court, opened, report
 
 from connector.errors import ConnectorError, Halted
 from connector.merge.rules import Drift, Flow, Policy
-from connector.model.records import Key, Op
+from connector.model.plan import PlanLine, Report
+from connector.model.records import Key, Op, Write
 from connector.model.rows import ConflictRow, DeadRow, HintRow, IntentRow, IntentState, LinkState
-from connector.model.values import Side, Sides
+from connector.model.values import Side, Sides, maybe
 from connector.testing.driver import Crash
 from connector.testing.simulator.judge_rest import RestRules
 from connector.testing.simulator.judge_rows import read_rows
-from connector.testing.world import account, changed, customer, line
+from connector.testing.simulator.systems import Trick
+from connector.testing.store import MemoryStore
+from connector.testing.world import World, account, changed, customer, line
 
 LEFT, RIGHT = Side.LEFT, Side.RIGHT
 CREATE, UPDATE, DELETE = Op.CREATE, Op.UPDATE, Op.DELETE
@@ -102,6 +105,21 @@ def test_i7_a_line_of_the_journal_that_names_the_loser_is_enough(court: Court) -
     assert court.rules(rest=True) == set()
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_i7_a_line_of_a_journal_that_is_lost_later_was_said(court: Court, kept: bool) -> None:
+    left, right = company(court, phone="v1")
+    court.world.crm.edit("companies", left, phone="v2")
+    court.world.erp.edit("customers", right, tel="v3")
+    court.lose(RIGHT, "account", right, "phone", {"phone": "v3"})
+    if kept:
+        court.judge.store_ends()
+    court.world.store.close()
+    court.world.store = MemoryStore()
+    court.judge.store_replaced()
+    court.write(RIGHT, "account", UPDATE, right, tel="v2")
+    assert ("I7" in court.rules()) is not kept
+
+
 @pytest.mark.parametrize(("side", "value"), [(RIGHT, "v9"), (LEFT, "v3")])
 def test_i7_a_line_of_the_journal_that_names_another_value_or_side_is_not(court: Court, side: Side, value: str) -> None:
     left, right = company(court, phone="v1")
@@ -166,14 +184,69 @@ def test_i7_what_a_merge_function_made_of_both_is_no_loss() -> None:
         assert court.rules() == {"I7"}
 
 
-def test_i7_a_value_that_had_been_agreed_on_before_and_is_typed_again_is_a_known_limit(court: Court) -> None:
+@pytest.mark.parametrize(("ending", "limit"), [(Crash(), True), (report(created=1, updated=1), False)])
+def test_i7_a_value_that_goes_back_to_its_base_leaves_no_trace_only_where_the_write_in_between_is_not_known(
+    court: Court, ending: Report | BaseException, limit: bool
+) -> None:
+    left, right = company(court, phone="v1")
+    court.judge.run_ended(report(created=1))
+    court.world.crm.edit("companies", left, phone="v2")
+    court.write(RIGHT, "account", UPDATE, right, tel="v2")
+    court.judge.run_ended(ending)
+    court.world.erp.edit("customers", right, tel="v1")
+    court.write(RIGHT, "account", UPDATE, right, tel="v2")
+    assert ("I7" in court.rules()) is not limit
+    assert [finding.rule for finding in court.judge.verdicts.limits] == ["I7"] * limit
+
+
+def test_i7_an_answer_without_the_record_tells_that_the_write_was_done(court: Court) -> None:
     left, right = company(court, phone="v1")
     court.world.crm.edit("companies", left, phone="v2")
+    court.trick(RIGHT, Trick("write", "bare"))
     court.write(RIGHT, "account", UPDATE, right, tel="v2")
     court.world.erp.edit("customers", right, tel="v1")
     court.write(RIGHT, "account", UPDATE, right, tel="v2")
-    assert "I7" not in court.rules(rest=True)
-    assert [finding.rule for finding in court.judge.verdicts.limits] == ["I7"]
+    assert "I7" in court.rules()
+
+
+@pytest.mark.parametrize("back", ["v1", "v3"])
+def test_i7_a_value_typed_and_taken_back_is_no_edit_and_another_one_is(court: Court, back: str) -> None:
+    left, right = company(court, phone="v1")
+    court.world.crm.edit("companies", left, phone="v2")
+    for typed in ("v2", back):  # for a while both show the same, and nobody looks
+        court.world.erp.edit("customers", right, tel=typed)
+    court.write(RIGHT, "account", UPDATE, right, tel="v2")
+    assert court.rules(rest=True) == (set() if back == "v1" else {"I7"})
+
+
+@pytest.mark.parametrize("restored", ["before", "after", "never"])
+def test_i7_a_line_dropped_before_the_store_was_restored_is_a_known_limit(court: Court, restored: str) -> None:
+    deal, made = order(court, ("a", "2", "1.50"), ("b", "1", "4"))
+    if restored == "before":
+        court.judge.store_replaced()
+        court.judge.run_ended(report("orders", created=1))
+    kept = positions(("a", "2", "1.50"), a=ids(court, made)["a"])
+    court.world.erp.edit("orders", made, positions=kept)
+    if restored == "after":
+        court.judge.store_replaced()
+    court.write(RIGHT, "order", UPDATE, made, positions=[*kept, *positions(("b", "1", "4"))])
+    assert ("I7" in court.rules()) is (restored != "after"), deal
+    assert bool(court.judge.verdicts.limits) is (restored == "after")
+
+
+@pytest.mark.parametrize("built_on_it", [True, False])
+def test_i7_what_is_typed_over_a_merged_value_holds_what_was_merged(built_on_it: bool) -> None:
+    with opened(policy="functions") as court:
+        left, right = company(court)
+        court.world.crm.edit("companies", left, credit_limit="10")
+        court.write(RIGHT, "account", UPDATE, right, limit="10")
+        court.world.crm.edit("companies", left, credit_limit="12")
+        court.world.erp.edit("customers", right, limit="7")
+        if built_on_it:
+            court.write(RIGHT, "account", UPDATE, right, limit="9")  # the left system is busy
+        court.world.erp.edit("customers", right, limit="20")
+        court.write(LEFT, "account", UPDATE, left, credit_limit="20")
+        assert court.rules() == (set() if built_on_it else {"I7"})
 
 
 # ------------------------------------------------------------------------------------------------------- I8
@@ -300,16 +373,55 @@ def test_i9_a_record_that_was_there_to_be_linked_is_not_created(court: Court, kn
     assert court.rules() == ({"I9"} if known else set())
 
 
-@pytest.mark.parametrize(("again", "limit"), [(True, True), (False, False)])
+@pytest.mark.parametrize(("again", "tax_id", "limit"), [(True, None, True), (False, None, False), (True, "T1", False)])
 def test_i9_where_nothing_tells_a_record_from_another_a_create_sent_again_is_a_known_limit(
-    again: bool, limit: bool
+    again: bool, tax_id: str | None, limit: bool
 ) -> None:
     with opened(NOTHING) as court:
-        court.world.crm.add("companies", account("Acme"))
+        court.world.crm.add("companies", account("Acme", tax_id=tax_id))
         for token in ("t", "t" if again else "u"):
-            court.write(RIGHT, "account", CREATE, None, token, title="Acme", cur="EUR", blocked=False)
+            shown = {"title": "Acme", "cur": "EUR", "blocked": False, "vat_number": tax_id}
+            court.write(RIGHT, "account", CREATE, None, token, **shown)
         assert court.rules() == (set() if limit else {"I9"})
         assert bool(court.judge.verdicts.limits) is limit
+
+
+def test_i9_a_natural_key_that_two_records_share_tells_nothing() -> None:
+    with opened(NOTHING) as court:
+        for name in ("Acme", "Globex"):
+            court.world.crm.add("companies", account(name, tax_id="T1"))
+            court.write(RIGHT, "account", CREATE, None, name, title=name, cur="EUR", blocked=False, vat_number="T1")
+        court.write(RIGHT, "account", CREATE, None, "Acme", title="Acme", cur="EUR", blocked=False, vat_number="T1")
+        assert court.rules() == set()
+
+
+@pytest.mark.parametrize(
+    ("profile", "lost", "limit"), [(NOTHING, True, True), (NOTHING, False, False), ("cu--", True, False)]
+)
+def test_i9_the_image_of_a_record_whose_create_had_no_answer_is_a_limit_where_its_system_gives_nothing_away(
+    profile: str, lost: bool, limit: bool
+) -> None:
+    with opened(profile) as court:
+        court.world.erp.add("customers", customer("Acme", vat_number=None))
+        if lost:
+            court.trick(LEFT, Trick("write", "some-lost", number=255))
+        write = Write(CREATE, None, b'{"name": "Acme", "currency": "EUR", "state": "customer"}', None, "t")
+        court.world.crm.write("companies", [write])
+        court.write(RIGHT, "account", CREATE, title="Acme", cur="EUR", blocked=False)
+        assert ("I9" in court.rules()) is not limit
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_i9_a_record_created_again_because_the_store_was_lost_may_meet_the_one_that_is_restored(lost: bool) -> None:
+    with opened() as court:
+        left, right = company(court)
+        court.world.erp.remove("customers", right)
+        if lost:
+            court.judge.store_replaced()
+        again = court.write(RIGHT, "account", CREATE, title="Acme", cur="EUR", blocked=False)
+        court.world.erp.restore("customers", right)
+        found = {finding.rule for finding in court.sentences()}
+        assert ("I9" in found) is not lost, (left, again)
 
 
 def test_i9_a_process_that_wakes_up_late_and_sends_again_is_a_known_limit_without_a_unique_key() -> None:
@@ -375,6 +487,23 @@ def test_i1_an_open_write_at_rest(court: Court) -> None:
             [IntentRow("k", kind, 1, RIGHT, "update", right, left, b"", b"", "phone", None, IntentState.SENT, 1.0, 1.0)]
         )
     assert court.rules(rest=True) == {"I1"}
+
+
+@pytest.mark.parametrize(
+    ("profile", "others", "limit"), [("no-delete-feed", 0, True), ("no-delete-feed", 1, False), (GUARDED, 0, False)]
+)
+def test_i1_a_plan_may_confirm_for_ever_only_what_nobody_can_confirm_as_deleted(
+    monkeypatch: pytest.MonkeyPatch, profile: str, others: int, limit: bool
+) -> None:
+    with opened(profile) as court:
+        pairs = [company(court, f"N{number}") for number in range(1 + others)]
+        court.world.crm.remove("companies", pairs[0][0])
+        line = PlanLine("accounts", "confirm", None, maybe(*pairs[0]))
+        monkeypatch.setattr(World, "plan", lambda world, entity: [line] if entity == "account" else [])
+        monkeypatch.setattr(World, "sync", lambda world, entity: report())
+        found = {finding.rule for finding in court.judge.at_rest()}
+        assert ("I1" in found) is not limit
+        assert {finding.rule for finding in court.judge.verdicts.limits} == ({"I16"} if limit else set())
 
 
 def test_i1_and_i2_a_plan_at_rest_that_still_wants_to_write(court: Court) -> None:
@@ -475,6 +604,18 @@ def test_i17_a_record_is_deleted_with_a_value_the_other_side_never_had(court: Co
     assert court.rules() == {"I17"}
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_i17_a_line_added_and_dropped_again_is_no_difference(there: bool) -> None:
+    with opened() as court:
+        deal, made = order(court, ("a", "2", "1.50"))
+        rows = court.world.crm.get("deals", deal)["lines"]
+        court.world.crm.edit("deals", deal, lines=[*rows, line(None, "1", "4", description="b")])
+        court.world.crm.edit("deals", deal, lines=rows if not there else [])
+        court.world.erp.remove("orders", made)
+        court.write(LEFT, "order", DELETE, deal)
+        assert court.rules() == ({"I17"} if there else set())
+
+
 def test_i18_more_deletes_in_a_day_than_the_guard_lets_through(court: Court) -> None:
     pairs = [company(court, f"N{number}") for number in range(26)]
     for left, right in pairs:
@@ -530,6 +671,23 @@ def test_i42_the_image_of_a_merged_record_is_not_written_any_more(court: Court, 
         court.read(LEFT, "account", left)
     court.write(RIGHT, "account", UPDATE, right, tel="v2")
     assert court.rules() == ({"I42"} if known else set())
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_i42_the_survivor_of_a_merge_belongs_to_a_live_link(court: Court, listed: bool) -> None:
+    left, right = company(court)
+    other, image = company(court, "Globex")
+    court.world.crm.merge("companies", other, left)
+    court.world.erp.merge("customers", right, image)
+    kind = court.world.specs["account"].kind
+    with court.world.store.begin() as tx:
+        links = tx.links_by_id([1, 2])
+        tx.update_links([replace(link, state=LinkState.CLOSED, keys=maybe(None, None)) for link in links.values()])
+        tx.add_aliases(kind, LEFT, {left: 2, other: 1})
+        tx.add_aliases(kind, RIGHT, {right: 2, image: 1})
+        if listed:
+            tx.put_conflicts([ConflictRow(n, "*", kind, "merged crosswise", maybe(None, None), 1.0) for n in (1, 2)])
+    assert court.rules(rest=True) == (set() if listed else {"I42"})
 
 
 # ------------------------------------------------------------------------------------------- lines and amounts

@@ -17,6 +17,7 @@ from connector.merge.fields import Cell, Decision, Verb, decide
 from connector.merge.rules import Unit
 from connector.testing.simulator.__main__ import main
 from connector.testing.simulator.campaign import USER_VERBS, play_tasks, run_campaign, tasks
+from connector.testing.simulator.driver import STORE_TRICKS
 from connector.testing.simulator.people import ScriptError
 from connector.testing.simulator.play import Setup, read_script
 from connector.testing.simulator.profiles import POLICIES, PROFILES
@@ -85,6 +86,7 @@ def test_every_kind_of_fault_and_every_verb_comes_up_within_a_few_seeds() -> Non
     counts = play_tasks(tasks(range(25), ["rounding", "small"], ["manual"])).counts
     hit = {name.split()[-1] for name in counts if name.startswith("fault ")}
     assert hit >= {*TRICKS, "outage", "poison", "hidden", "workflow"}
+    assert {f"fault store {kind}" for kind in STORE_TRICKS} <= counts.keys()
     assert all(counts[f"did {verb}"] for verb in USER_VERBS)
     assert {f"webhook {mode}" for mode in ("prompt", "twice", "late")} <= counts.keys()
     assert min(counts[name] for name in ("crashes", "did restore-store", "did remap")) > 0
@@ -180,6 +182,8 @@ def test_wrong_words_are_named(capsys: pytest.CaptureFixture[str], words: list[s
         "sync account quickly",
         "fault crm write omit",
         "fault crm write late loud=1",
+        "fault store write busy",
+        "fault store commit omit",
         "remap account nothing",
         "decide 0 middle",
         "wait",

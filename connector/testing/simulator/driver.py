@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from connector.engine.effects import Call, Commit, Effect, Effects, Look, NewId, Now, Sleep, Tell
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, TransientError
+from connector.state.errors import StoreError
 from connector.testing.driver import Crash, When
 from connector.testing.world import World
 
 T = TypeVar("T")
 
+STORE_TRICKS: Mapping[str, tuple[str, ...]] = {"busy": ("commit",), "down": ("commit",), "lost-after": ("commit",)}
+"""Faults of the store: refused and may work later; refused; done, and the answer that says so is lost."""
 CALL_SECONDS = 0.25
 """How long a call takes: edits made between two calls get stamps of their own."""
 
@@ -23,7 +26,8 @@ class SimDriver:
 
     crash, when: the number of the effect to die at, before it or after it was carried out. between: what happens right
     before an effect, by its number. backwards: lists of effects are carried out in reverse order, as parallel calls
-    may be. tick: called whenever time may have passed. note: called with a line for the log.
+    may be. tick: called whenever time may have passed. note: called with a line for the log. commits: which of
+    STORE_TRICKS hits the next commit, "" for none.
     """
 
     world: World
@@ -33,6 +37,7 @@ class SimDriver:
     backwards: bool = False
     tick: Callable[[], None] = lambda: None
     note: Callable[[str], None] = lambda line: None
+    commits: Callable[[], str] = lambda: ""
     count: int = 0
 
     def run(self, generator: Effects[T]) -> T:
@@ -78,9 +83,7 @@ class SimDriver:
 
     def _loud(self, effect: Call | Commit) -> Any:
         if isinstance(effect, Commit):
-            self.note(f"{self.count} commit")
-            with self.world.store.begin(durable=effect.durable) as tx:
-                return effect.body(tx)
+            return self._commit(effect)
         self.world.clock.advance(CALL_SECONDS)
         self.tick()
         system = self.world.crm if effect.side == "left" else self.world.erp
@@ -90,6 +93,19 @@ class SimDriver:
             self.note(f"{self.count} {system.name} {effect.method} {type(error).__name__}")
             raise
         self.note(f"{self.count} {system.name} {effect.method}")
+        return answer
+
+    def _commit(self, effect: Commit) -> Any:
+        trick = self.commits()
+        self.note(f"{self.count} commit {trick}".rstrip())
+        if trick == "busy":
+            raise TransientError("the state store is busy; nothing was changed")
+        if trick == "down":
+            raise StoreError("the state store cannot be used: disk full")
+        with self.world.store.begin(durable=effect.durable) as tx:
+            answer = effect.body(tx)
+        if trick:
+            raise StoreError("the state store cannot be used: connection lost")
         return answer
 
     def _quiet(self, effect: Effect) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from connector.merge.rules import Flow
+from connector.testing.simulator.driver import STORE_TRICKS
 from connector.testing.simulator.people import AMOUNTS, FIELDS
 from connector.testing.simulator.profiles import Policy, Profile, may_be_very_late
 from connector.testing.simulator.runs import SYNCS
@@ -13,6 +14,8 @@ from connector.testing.simulator.systems import TRICKS
 OPERATIONS = 60
 WAITS = (1, 5, 30, 120, 400, 950, 4000)
 NUMBERED = {"late": (5, 800), "omit": (1, 3), "cut": (1, 2), "stale": (1, 3)}
+CHOICES = {"currency": ("EUR", "USD", "JPY"), "status": ("active", "inactive", "inactive", "lead")}
+"""Fields of which only some values make sense; `lead` has no counterpart on the other side."""
 VERBS = {
     "edit": 30,
     "add": 8,
@@ -121,14 +124,18 @@ class Author:
         if name in ("parent", "account"):
             clear = name == "parent" and self.chance.random() < 0.2
             return f"{name}={'none' if clear else self._place()}"
+        if name in CHOICES:
+            return f"{name}={self.chance.choice(CHOICES[name])}"
         plus = "+" if name in self.policy.functions and self.chance.random() < 0.7 else ""
         if name in AMOUNTS:
             return f"{name}{plus}={self._amount()}"
         return f"{name}{plus}={self._fresh()}" + ("_" if self.profile.rounds and self.chance.random() < 0.3 else "")
 
     def _amount(self) -> str:
+        """One of a kind; now and then with more digits than its currency has."""
         self.count += 1
-        return f"{self.count}.{self.chance.randrange(100):02d}"
+        digits = self.chance.choice((2, 2, 2, 2, 2, 2, 2, 3, 4))
+        return f"{self.count}.{self.chance.randrange(10**digits):0{digits}d}"
 
     def _line_values(self, typed: str) -> str:
         if typed == "product":
@@ -165,7 +172,10 @@ class Author:
         if other < 0.15 and self.hides:
             self.hides -= 1
             return f"hide {side} {chance.choice(('account', 'order'))} {self._place()} {chance.randrange(1, 600)}"
-        if other < 0.25 and self.profile.workflows:
+        if other < 0.19:
+            kind, times = chance.choice(sorted(STORE_TRICKS)), chance.choice((1, 1, 3))
+            return f"fault store commit {kind} skip={chance.randrange(12)} times={times}"
+        if other < 0.29 and self.profile.workflows:
             return f"meddle {side} account {chance.choice((0, 1, 60, 300))} phone={self._fresh('w')}"
         kind = chance.choice(sorted(set(TRICKS) - (set() if self.profile.stale else {"stale"})))
         low, high = NUMBERED.get(kind, (1, 255))

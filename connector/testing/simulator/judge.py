@@ -15,7 +15,7 @@ import msgspec
 
 from connector.errors import ConnectorError, Halted, UncertainError
 from connector.merge.guards import FLOOR_DELETES
-from connector.model.plan import Report
+from connector.model.plan import PlanLine, Report
 from connector.model.records import Write, WriteResult
 from connector.model.rows import LinkRow
 from connector.model.values import SIDES, Side
@@ -52,6 +52,7 @@ class Judge:
     def __init__(self, world: World, profile: Profile, policy: Policy) -> None:
         self.world = world
         self.policy = policy
+        self.profile = profile
         self.verdicts = Verdicts()
         self.ledger = Ledger(world)
         self.allowed: frozenset[str] = frozenset()
@@ -93,9 +94,13 @@ class Judge:
                 names = [self.ledger.name_of(s, entity, str(row.keys[s])) for s in SIDES if row.keys[s] is not None]
                 self.writes.decided |= {(entity, name, unit) for name in names}
 
+    def store_ends(self) -> None:
+        """The store is about to go back to an older copy of itself."""
+        self.writes.store_ends()
+
     def store_replaced(self) -> None:
         """The store went back to an older copy of itself, or was lost."""
-        self.writes.restored = True
+        self.writes.store_replaced()
         self._journal = 0
 
     def _shown(self, side: Side, name: str, object_: str, records: Sequence[Any]) -> None:
@@ -129,6 +134,9 @@ class Judge:
             sure = dict(zip(tokens, result.outcomes, strict=False))
             self.ledger.unsure |= {t for t in tokens if t not in sure or isinstance(sure[t].error, UncertainError)}
             self.ledger.shown(side, place[1], [o.record for o in result.outcomes if o.record is not None])
+            for outcome in result.outcomes:
+                if outcome.error is None and outcome.record is None and outcome.key is not None:
+                    self.ledger.made_known(side, place[1], outcome.key)
             return result
 
         return overheard
@@ -148,7 +156,7 @@ class Judge:
             self.verdicts.find("counts", str(result))
         self._cursors()
         self._this_run.clear()
-        self.ledger.run += 1
+        self.ledger.run_ended(alive=isinstance(result, Report))
         return self.verdicts.new()
 
     def _balanced(self, report: Report) -> None:
@@ -159,6 +167,8 @@ class Judge:
     def _did_what_it_says(self, report: Report) -> None:
         """A run that reports no trouble made as many records as it says, and says what it left."""
         entity = next(name for name, spec in self.world.specs.items() if spec.name == report.sync)
+        if report.status == "done":
+            self.writes.all_done(entity)
         fresh = {
             str(change.touch.token): change.touch.kind
             for change in self._this_run
@@ -238,6 +248,7 @@ class Judge:
     def _once_more(self, rows: dict[str, Rows]) -> None:
         for entity in self.world.specs:
             lines = [line for line in self.world.plan(entity) if line.action not in WAITING]
+            lines = [line for line in lines if line.action != "confirm" or not self._is_alone(entity, line)]
             if lines:
                 self.verdicts.find("I1", f"{entity}: at rest a plan has {[(x.action, x.side, x.keys) for x in lines]}")
         sent = len(self.ledger.calls)
@@ -252,6 +263,19 @@ class Judge:
                     self.verdicts.find("I2", f"{entity}: every run at rest changes {', '.join(changed)}")
         if len(self.ledger.calls) != sent:
             self.verdicts.find("I2", "a run at rest wrote to a system")
+
+    def _is_alone(self, entity: str, line: PlanLine) -> bool:
+        """Whether a record that is gone cannot be confirmed as deleted, ever: nothing else is there to be read.
+
+        Protocol 2.1: D needs a readable sentinel. Looking again is no write.
+        """
+        found = [self.ledger.records.get((side, entity, str(line.keys[side]))) for side in SIDES]
+        for gone in (held for held in found if held is not None and not held.live):
+            there = any(held.live for held in self.ledger.of(gone.side, entity))
+            if not there and self.profile.powers[gone.side].deletes == "none":
+                self.verdicts.limit("I16", f"{gone}: whether it was deleted cannot be told, nothing else is there")
+                return True
+        return False
 
     def _run_at_rest(self, entity: str) -> None:
         try:

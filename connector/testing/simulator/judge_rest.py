@@ -167,7 +167,7 @@ class RestRules:
         """I9: one live record per side for each that people made; most often that is one."""
         for side in SIDES:
             live = thing.live(side)
-            most = max(1, thing.typed.total())
+            most = max(1, thing.typed.total()) + self.writes.renewed[self.entity, thing.identity]
             if len(live) > most and (self.entity, thing.identity) not in self.writes.doubled:
                 keys = ", ".join(held.key for held in live)
                 self.verdicts.find("I9", f"{self.entity} {thing.identity}: {len(live)} records in {side}: {keys}")
@@ -175,7 +175,10 @@ class RestRules:
     def _accounted(self, held: Held) -> None:
         """A live record is linked, or its link is over, or a row says why it is alone."""
         link = self.rows.by_key.get((held.side, held.key))
-        if link is not None or self.rows.names(held.side, held.key):
+        if self.rows.names(held.side, held.key):
+            return
+        if link is not None:
+            self._survives(held, link)
             return
         if held.ours and (self.entity, held.identity) in self.writes.doubled:
             return
@@ -185,6 +188,14 @@ class RestRules:
         if not self.spec.systems[held.side].mapping.decode(held.fields).in_scope:
             return
         self.verdicts.find("I44", f"{held} is not linked at rest, and no row says why")
+
+    def _survives(self, held: Held, link: LinkRow) -> None:
+        """I42: the survivor of a merge is not frozen as if it were the image of one that was merged away."""
+        others = self.ledger.of(held.side, self.entity)
+        if link.state is not LinkState.CLOSED or link.keys[held.side] == held.key or self.rows.says(link, "*"):
+            return
+        if any(other.into == held.key for other in others if other.ended == "merged"):
+            self.verdicts.find("I42", f"{held} survived a merge, its link is over, and no row says why")
 
     def _last_edits(self, thing: Thing) -> None:
         """I8: what was typed last still shows somewhere, or a row or a person's delete accounts for it."""
@@ -204,7 +215,9 @@ class RestRules:
 
     def _must_show(self, edit: Edit) -> bool:
         """Whether it was typed last, on a record that is still there, and nothing accounts for its end."""
-        if not edit.typed or edit.given_up or edit.typed_back or any(later.typed for later in edit.later):
+        if not edit.typed or edit.given_up or any(later.typed for later in edit.later):
+            return False
+        if self.writes.leaves_no_trace(self.entity, edit):
             return False
         if is_empty(edit.value) and not any(earlier.settled for earlier in edit.replaces):
             return False

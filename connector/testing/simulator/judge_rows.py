@@ -36,8 +36,8 @@ class Rows:
     def _names(self, side: Side, key: Key, unit: str) -> bool:
         hint = self.hints.get((side, key))
         if hint is not None:
-            about, waits, _ = hint.reason.partition(" waits")
-            if not waits or unit in (about, "*"):
+            about, waits, _ = hint.reason.partition(" wait")
+            if not waits or unit in (*about.split(", "), "*"):
                 return True
         return (side, key) in self.dead
 

@@ -9,7 +9,11 @@ from typing import Literal
 
 from connector.model.records import Key
 from connector.model.values import Side, Sides, Value
+from connector.testing.simulator.judge_values import ABSENT
 from connector.testing.tables import Fields, Touch
+
+MERGED = "merge"
+"""Who typed a value that a merge function made."""
 
 
 @dataclass(slots=True, eq=False)
@@ -18,6 +22,7 @@ class Edit:
 
     replaces: what the record showed when it was typed; later: edits made in its presence. sides: where it was ever
     shown; brought: we carried it across. typed: False for what a new record shows without anybody having entered it.
+    noticed: records an answer showed us with this value, where the run that got it lived to its end.
     given_up: why it need not show any more (a line of the journal, the window of unconditional writes).
     """
 
@@ -32,6 +37,7 @@ class Edit:
     sides: set[Side] = field(default_factory=set)
     typed: bool = True
     brought: bool = False
+    noticed: set[tuple[Side, Key]] = field(default_factory=set)
     given_up: str = ""
 
     @property
@@ -51,6 +57,39 @@ class Edit:
                 open_ += old.replaces
         return False
 
+    @property
+    def before(self) -> Edit | None:
+        """What this unit of the record showed until then."""
+        return next((old for old in self.replaces if old.unit == self.unit), None)
+
+    def contains(self, other: Edit) -> bool:
+        """Whether it was typed over what a merge function had made of that one, so that nothing of it is lost."""
+        open_, seen = [self], set[int]()
+        while open_:
+            edit = open_.pop()
+            if edit.by == MERGED and other in edit.replaces:
+                return True
+            if edit.number not in seen:
+                seen.add(edit.number)
+                open_ += edit.replaces
+        return False
+
+    @property
+    def stands_for(self) -> Edit | None:
+        """The earliest edit that this one is the same as to whoever knows only what was agreed on: most often itself.
+
+        A value that was typed and taken back before it was agreed on leaves no trace. None for a part (a line) that was
+        added and dropped so.
+        """
+        found, old = self, self
+        while (before := old.before) is not None:
+            if before.value == self.value:
+                found = before
+            elif before.settled and (self.side, self.key) in before.noticed:
+                return found
+            old = before
+        return None if old is not self and self.value is ABSENT else found
+
     def __str__(self) -> str:
         return f"{self.unit}={self.value} (typed in {self.side} {self.key} by {self.by})"
 
@@ -60,7 +99,8 @@ class Held:
     """One record. now: unit -> value shown; shows: unit -> its edit; since: unit -> the touch that brought it.
 
     token: of the write that made it, if we did. seen: process -> number of the newest touch of this record that an
-    answer showed it; told: process -> when an answer first said that it has ended. ended: how, if it did.
+    answer showed it; known, told: process -> when an answer first showed it, and first said that it has ended.
+    ended: how, if it did.
     was_removed: a person deleted it, whatever came later.
     """
 
@@ -76,8 +116,9 @@ class Held:
     now: dict[str, Hashable] = field(default_factory=dict)
     shows: dict[str, Edit] = field(default_factory=dict)
     since: dict[str, int] = field(default_factory=dict)
-    versions: list[tuple[int, Fields | None]] = field(default_factory=list)
+    versions: list[tuple[int, Fields | None, dict[str, Edit]]] = field(default_factory=list)
     seen: dict[str, int] = field(default_factory=dict)
+    known: dict[str, int] = field(default_factory=dict)
     told: dict[str, int] = field(default_factory=dict)
     ended: Literal["", "removed", "merged", "deleted by us"] = ""
     was_removed: bool = False

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable
+from math import inf
 
 import msgspec
 
 from connector.merge.rules import Drift
 from connector.model.records import Key
-from connector.model.rows import LinkRow
+from connector.model.rows import JournalRow, LinkRow
 from connector.model.values import Line, Ref
 from connector.testing.simulator.judge_findings import Verdicts
 from connector.testing.simulator.judge_things import Change, Edit, Held, Written
-from connector.testing.simulator.judge_values import LINES, REF, has_float, is_empty, told
+from connector.testing.simulator.judge_values import ABSENT, LINES, REF, has_float, is_empty, told
 from connector.testing.simulator.ledger import Ledger
 from connector.testing.simulator.profiles import Profile
 
@@ -25,7 +27,9 @@ class WriteRules:
     """Judges each write of ours.
 
     decided: (entity, identity, unit) a person decided; doubled: (entity, identity) of what had to be created twice for
-    want of a power; restored: the store was replaced by an older one.
+    want of a power; renewed: how often one was created again, because nobody could know that it had ended; restored:
+    the store was replaced by an older one; forgotten: entity -> of edits up to this number nobody can know what they
+    replaced, because the store was.
     """
 
     def __init__(self, ledger: Ledger, verdicts: Verdicts, profile: Profile) -> None:
@@ -35,8 +39,11 @@ class WriteRules:
         self.profile = profile
         self.decided: set[tuple[str, str, str]] = set()
         self.doubled: set[tuple[str, str]] = set()
+        self.renewed: Counter[tuple[str, str]] = Counter()
         self.restored = False
+        self.forgotten: dict[str, float] = {}
         self._applied: set[str] = set()
+        self._said: list[JournalRow] = []
 
     def judge(self, change: Change) -> None:
         if has_float(change.touch.after or {}):
@@ -50,6 +57,20 @@ class WriteRules:
         else:
             self._deleted(change)
         self._applied.add(str(change.touch.token))
+
+    def store_ends(self) -> None:
+        """The store is about to be replaced: what its journal says was said, for requests that are on their way."""
+        self._said += [row for row in self.world.look("journal", None, None, None, JOURNAL) if row.body is not None]
+
+    def store_replaced(self) -> None:
+        """The store went back to an older copy of itself: until a run did everything, what it knows is old."""
+        self.restored = True
+        self.forgotten = dict.fromkeys(self.world.specs, inf)
+
+    def all_done(self, entity: str) -> None:
+        """A run did everything there was to do: from here on, what both sides showed is known."""
+        if self.forgotten.get(entity) == inf:
+            self.forgotten[entity] = self.ledger.number
 
     def is_decided(self, held: Held, unit: str) -> bool:
         return (held.entity, held.identity, unit.split("/")[0]) in self.decided
@@ -84,33 +105,50 @@ class WriteRules:
             return
         if (again or self.restored) and not alive:
             # Its outcome, or all there was to know of it, was lost: that a person deleted it meanwhile, too.
+            self.renewed[change.held.entity, change.held.identity] += 1
             self.verdicts.limit(rule, what)
-        elif (again or self.restored) and self._may_double(change):
+        elif ((again or self.restored) and self._may_double(change.held, change.touch.at)) or self._is_of_a_twin(
+            change
+        ):
             self.doubled.add((change.held.entity, change.held.identity))
             self.verdicts.limit(rule, what)
         else:
             self.verdicts.find(rule, what)
 
-    def _may_double(self, change: Change) -> bool:
+    def _is_of_a_twin(self, change: Change) -> bool:
+        """Whether it images a record of ours that its system gives nothing away of, and whose create had no answer."""
+        twins = [mate for mate in change.thing.live(change.held.side.other) if mate.ours]
+        return any(twin.token in self.ledger.unsure and self._may_double(twin, change.touch.at) for twin in twins)
+
+    def _may_double(self, made: Held, at: float) -> bool:
         """Protocol section 3.2: what a create of unknown outcome leaves possible with what the target can do."""
-        side = change.held.side
-        can = self.profile.powers[side]
+        can = self.profile.powers[made.side]
         if can.external_key == "unique":
             return False
-        passed = change.touch.at - self.ledger.calls[str(change.touch.token)].at
+        token = str(made.token)
+        passed = at - self.ledger.calls[token].at
         if passed < can.idempotency - RESERVE:
             return False
         if can.external_key == "none" and not can.created_by:
-            return True
+            return not self._has_natural_key(made)
         # A process that sleeps between its note and its request is a request that comes later than `settle`.
-        settle = self.world.specs[change.held.entity].settle
+        settle = self.world.specs[made.entity].settle
         late = self.profile.very_late and passed > settle
-        return late or len(self.ledger.senders[str(change.touch.token)]) > 1
+        return late or len(self.ledger.senders[token]) > 1
+
+    def _has_natural_key(self, made: Held) -> bool:
+        """Whether values by which first links are made tell it from every other record there, since it was made."""
+        there = [h for h in self.ledger.of(made.side, made.entity) if h.live and h.identity != made.identity]
+        for rule in self.world.specs[made.entity].match:
+            values = [made.now.get(name) for name in rule]
+            if not any(map(is_empty, values)) and not any(values == [h.now.get(n) for n in rule] for h in there):
+                return True
+        return False
 
     def _could_match(self, record: Held, change: Change) -> bool:
         """Whether a person's record was known, unlinked, and has the same values by which first links are made."""
         call = self.ledger.calls.get(str(change.touch.token))
-        if record.ours or call is None or not record.seen.get(call.process) or record.born > call.number:
+        if record.ours or call is None or record.known.get(call.process, call.number) >= call.number:
             return False
         rules = self.world.specs[record.entity].match
         same = any(
@@ -181,20 +219,34 @@ class WriteRules:
             return  # nothing both sides had agreed on was cleared: an empty side is filled (row 12)
         if self.ledger.mate_of_merge(change.thing, held, unit, old, written.value) is not None:
             return
+        if written.edit is not None and written.edit.contains(old):
+            return
         what = f"{held}: {old} was overwritten with {written.value}"
         if self._journalled(change, unit, local=self._is_local(held, unit)):
             old.given_up = "journal"
         elif self._in_window(change, written.since):
             old.given_up = "window"
             self.verdicts.narrow("I7", what)
-        elif old.typed_back or (self.restored and is_empty(old.value)):
-            # Equal to what was agreed on, as far as the store knows: no edit to be seen, or an empty side to be filled.
+        elif self.leaves_no_trace(held.entity, old):
             old.given_up = "limit"
             self.verdicts.limit("I7", what)
         else:
             old.given_up = "found"
             rule = "I19" if self.is_decided(held, unit) else "I7"
             self.verdicts.find(rule, f"{what}; it was never on the other side, and no line of the journal names it")
+
+    def leaves_no_trace(self, entity: str, edit: Edit) -> bool:
+        """Whether nobody who knows only what was agreed on can tell that something was typed.
+
+        Such a value is equal to its base. Where the store was lost before a run that did everything, its base may be
+        any value both sides ever had; an empty side is filled, and a dropped line is one the other side has added.
+        """
+        if edit.number <= self.forgotten.get(entity, 0):
+            return edit.typed_back or edit.value is ABSENT or is_empty(edit.value)
+        first = edit.stands_for
+        if first is None or first is edit:
+            return first is None
+        return first.settled or not first.typed or bool(first.given_up)
 
     def _in_window(self, change: Change, since: int) -> bool:
         """Whether the value came after the sender's last look, where nothing guards a write."""
@@ -218,8 +270,8 @@ class WriteRules:
         spec = self.world.specs[held.entity]
         rule = spec.unit(head)
         fields = rule.fields if rule is not None else (head,)
-        for row in self.world.look("journal", spec.kind, None, None, JOURNAL):
-            ours = row.event in events and row.side is held.side and row.key == held.key
+        for row in [*self.world.look("journal", spec.kind, None, None, JOURNAL), *self._said]:
+            ours = row.kind == spec.kind and row.event in events and row.side is held.side and row.key == held.key
             if ours and head in row.fields.split(",") and row.body is not None:
                 body = msgspec.json.decode(self.world.vault.open(row.body, b"journal"), type=dict[str, str])
                 if told(unit, change.before, fields, body):
@@ -291,6 +343,8 @@ class WriteRules:
                 continue  # no part of the sync just now
             if edit.settled or self._is_local(held, unit) or edit.given_up or is_empty(edit.value) or not edit.typed:
                 continue
+            if self.leaves_no_trace(held.entity, edit):
+                continue  # the record is as it was agreed on
             what = f"{held}: deleted with {edit}, which was never on the other side"
             if self._in_window(change, held.since.get(unit, 0)):
                 edit.given_up = "window"

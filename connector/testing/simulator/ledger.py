@@ -13,7 +13,7 @@ from typing import Any
 from connector.merge.functions import FUNCTIONS
 from connector.model.records import Key, Record
 from connector.model.values import SIDES, Side, Value
-from connector.testing.simulator.judge_things import Call, Change, Edit, Held, Thing, Written
+from connector.testing.simulator.judge_things import MERGED, Call, Change, Edit, Held, Thing, Written
 from connector.testing.simulator.judge_values import ABSENT, LINES, REF, decoded, identity_of, is_empty, units_of
 from connector.testing.tables import Fields, Touch
 from connector.testing.tables import decoded as body_fields
@@ -36,6 +36,7 @@ class Ledger:
         self.senders: dict[str, set[str]] = {}
         self.unsure: set[str] = set()
         self.touches: Counter[tuple[Side, str]] = Counter()
+        self._fresh: dict[str, list[tuple[Edit, tuple[Side, Key]]]] = {}
         self._mappings: dict[tuple[Side, str], object] = {}
         self.place = {
             (spec.systems[side].name, spec.systems[side].object): (side, entity)
@@ -75,20 +76,42 @@ class Ledger:
             if held is None:
                 continue
             gone = record.deleted or record.merged_into is not None
-            number = held.last if gone else self._version(held, record.fields)
+            held.known.setdefault(self.process, self.number)
             if gone:
                 held.told.setdefault(self.process, self.number)
+            number, shows = (held.last, {}) if gone else self._version(held, record.fields)
+            self._notice(held, shows)
             if number > held.seen.get(self.process, 0):
                 held.seen[self.process] = number
 
-    def _version(self, held: Held, fields: Mapping[str, Any] | None) -> int:
-        """Number of the newest touch that left the record as it is shown here."""
+    def made_known(self, side: Side, entity: str, key: Key) -> None:
+        """An answer said that a write was done, and did not show the record."""
+        held = self.records.get((side, entity, key))
+        if held is not None:
+            self._notice(held, held.shows)
+
+    def run_ended(self, *, alive: bool) -> None:
+        """The run that is going on is over. alive: it did not die, so what it was told last is known to the next."""
+        self.run += 1
+        for edit, place in () if alive else self._fresh.get(self.process, ()):
+            edit.noticed.discard(place)
+        self._fresh.pop(self.process, None)
+
+    def _notice(self, held: Held, shows: Mapping[str, Edit]) -> None:
+        place = (held.side, held.key)
+        fresh = [edit for edit in shows.values() if place not in edit.noticed]
+        for edit in fresh:
+            edit.noticed.add(place)
+        self._fresh.setdefault(self.process, []).extend((edit, place) for edit in fresh)
+
+    def _version(self, held: Held, fields: Mapping[str, Any] | None) -> tuple[int, Mapping[str, Edit]]:
+        """The newest touch that left the record as it is shown here: its number, and what the record showed then."""
         if fields is None:
-            return 0
-        for number, known in reversed(held.versions):
+            return 0, {}
+        for number, known, shows in reversed(held.versions):
             if known is fields or known == fields:
-                return number
-        return 0
+                return number, shows
+        return 0, {}
 
     def take(self, touch: Touch) -> Change | None:
         """One change of a record. None for objects no sync knows."""
@@ -107,14 +130,14 @@ class Ledger:
         thing = self.things[entity, held.identity]
         change = Change(touch, held, thing, self.number, ours, held.values)
         held.last = self.number
-        held.versions.append((self.number, touch.after))
         if touch.kind in ("remove", "merge"):
             self._end(touch, held, thing, ours=ours)
-            return change
-        if touch.kind == "restore":
-            held.ended, held.into = "", None
-            held.told.clear()
-        self._refresh(change)
+        else:
+            if touch.kind == "restore":
+                held.ended, held.into = "", None
+                held.told.clear()
+            self._refresh(change)
+        held.versions.append((self.number, touch.after, dict(held.shows)))
         return change
 
     def _remap(self, side: Side, entity: str) -> None:
@@ -147,6 +170,10 @@ class Ledger:
             held.was_removed = held.was_removed or not ours
 
     # -------------------------------------------------------------------------------------------- values
+
+    def of(self, side: Side, entity: str) -> list[Held]:
+        """Every record of that entity there ever was on that side."""
+        return [held for (where, name, _), held in self.records.items() if (where, name) == (side, entity)]
 
     def name_of(self, side: Side, entity: str, key: Key) -> str:
         held = self.records.get((side, entity, key))
@@ -269,7 +296,7 @@ class Ledger:
         mate = self.mate_of_merge(change.thing, held, unit, old, value)
         if old is None or mate is None:
             return None
-        made = Edit(change.number, unit, value, "merge", held.side, held.key, (old, mate))
+        made = Edit(change.number, unit, value, MERGED, held.side, held.key, (old, mate))
         old.later.append(made)
         mate.later.append(made)
         made.sides = {Side.LEFT, Side.RIGHT}
@@ -297,16 +324,12 @@ def _is_line(unit: str) -> bool:
 
 def _was_agreed(edit: Edit) -> bool:
     """Whether the value went back to what both sides had last agreed on, before we brought anything else across."""
-    old = _before(edit)
+    old = edit.before
     while old is not None and not old.brought:
         if old.settled and old.value == edit.value:
             return True
-        old = _before(old)
+        old = old.before
     return old is not None and old.value == edit.value
-
-
-def _before(edit: Edit) -> Edit | None:
-    return next((old for old in edit.replaces if old.unit == edit.unit), None)
 
 
 def _makes(function: Any, base: Hashable, left: Hashable, right: Hashable, value: Hashable) -> bool:

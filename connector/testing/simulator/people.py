@@ -26,6 +26,8 @@ FIELDS: Mapping[str, Names] = {
         "city": ("city", "addr2"),
         "credit_limit": ("credit_limit", "limit"),
         "parent": ("parent_id", "group_of"),
+        "currency": ("currency", "cur"),
+        "status": ("state", "blocked"),
     },
     "product": {"name": ("name", "title"), "price": ("price", "price")},
     "order": {
@@ -42,6 +44,8 @@ LINE_FIELDS: Names = {
     "product": ("product_id", "item"),
 }
 REFERENCES = {"parent": "account", "account": "account", "product": "product"}
+STATUS: Mapping[str, tuple[str, bool]] = {"active": ("customer", False), "inactive": ("former", True)}
+"""How each system says it; of the left one people may type anything else, too."""
 AMOUNTS = ("credit_limit", "freight", "price", "quantity")
 
 
@@ -127,6 +131,8 @@ class People:
             side = Side.LEFT if side_of(system) == 0 else Side.RIGHT
             amount = _amount(typed)
             return amount if self.world.powers[side].decimals == "number" else str(amount)
+        if name == "status":
+            return STATUS[typed][side_of(system)] if typed in STATUS else (typed, True)[side_of(system)]
         return typed.replace("_", " ")
 
     # -------------------------------------------------------------------------------------------------- acts

@@ -14,7 +14,7 @@ from connector.model.values import Side
 from connector.state.errors import ImpossibleState
 from connector.testing.driver import Crash
 from connector.testing.simulator.desk import Desk
-from connector.testing.simulator.driver import SimDriver
+from connector.testing.simulator.driver import STORE_TRICKS, SimDriver
 from connector.testing.simulator.judge import Finding, Judge
 from connector.testing.simulator.people import People, ScriptError, number
 from connector.testing.simulator.profiles import Policy, Profile
@@ -58,6 +58,7 @@ class Simulation:
         self._keep_log = keep_log
         self._digest = blake2b(digest_size=16)
         self._units = {name: spec.units for name, spec in self.world.specs.items()}
+        self._store_tricks: list[Trick] = []
         self._depth = 0
         for system in self.systems.values():
             system.watchers += [self._seen, self.judge.seen, self.webhooks.seen]
@@ -114,6 +115,7 @@ class Simulation:
 
     def come_to_rest(self) -> None:
         """No more faults and no more edits: let time pass, run everything until nothing happens, and be judged."""
+        self._store_tricks.clear()
         for system in self.systems.values():
             system.end_faults()
         for entity in [name for name, units in self._units.items() if self.world.specs[name].units != units]:
@@ -170,7 +172,7 @@ class Simulation:
     # ------------------------------------------------------------------------------------------------- runs
 
     def _run(self, run: Run) -> None:
-        driver = SimDriver(self.world, tick=self._tick, note=self._note)
+        driver = SimDriver(self.world, tick=self._tick, note=self._note, commits=self._commits)
         outer = self.judge.process
         self._depth += 1
         self.judge.process = f"process {self._depth}"
@@ -206,6 +208,20 @@ class Simulation:
             self._note(f"{type(result).__name__}: {result}")
         if not run.dry:
             self._judged(self.judge.run_ended(result))
+
+    def _commits(self) -> str:
+        """What hits the next commit."""
+        if not self._store_tricks:
+            return ""
+        trick = self._store_tricks[0]
+        if trick.skip > 0:
+            trick.skip -= 1
+            return ""
+        trick.times -= 1
+        if trick.times <= 0:
+            del self._store_tricks[0]
+        self.counts[f"fault store {trick.kind}"] += 1
+        return trick.kind
 
     def _tick(self) -> None:
         for system in self.systems.values():
@@ -254,9 +270,11 @@ class Simulation:
         return self.systems[name]
 
     def _fault(self, words: Sequence[str]) -> bool:
-        """`fault erp write lost-after skip=1 times=2 number=5`."""
+        """`fault erp write lost-after skip=1 times=2 number=5`, `fault store commit busy skip=3`."""
         name, method, kind, *rest = words
-        if method not in TRICKS.get(kind, ()):
+        tricks = self._store_tricks if name == "store" else self._system(name).tricks
+        known = STORE_TRICKS.get(kind, ()) if name == "store" else TRICKS.get(kind, ())
+        if method not in known:
             raise ScriptError(f"{' '.join(words)}: no fault {kind!r} of {method!r}")
         trick = Trick(method, kind)
         for word in rest:
@@ -264,7 +282,7 @@ class Simulation:
             if what not in ("skip", "times", "number"):
                 raise ScriptError(f"{word!r}: expected skip=, times= or number=")
             setattr(trick, what, number(value))
-        self._system(name).tricks.append(trick)
+        tricks.append(trick)
         return True
 
     def _poison(self, words: Sequence[str]) -> bool:
@@ -314,6 +332,8 @@ class Simulation:
         return self._depth == 0
 
     def _restore_store(self, words: Sequence[str]) -> bool:
+        if self._depth == 0:
+            self.judge.store_ends()
         done = self._depth == 0 and self.backups.restore(number(words[0]))
         if done:
             self.judge.store_replaced()
