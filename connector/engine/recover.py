@@ -17,29 +17,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from connector.engine.effects import Call, Effects, call, commit, look, now
 from connector.engine.likeness import assign, find_alike, own_unlinked, shows
-from connector.engine.results import Results, mark_sent, store_results
-from connector.engine.settle import Settlement, forget, sent_values, settle, thaw
+from connector.engine.recovered import (
+    Found,
+    close_intent,
+    drop,
+    not_shown,
+    park,
+    sent_of,
+    settle_intent,
+    settle_part,
+    unmade,
+)
+from connector.engine.results import mark_sent, store_results
 from connector.engine.settle_lines import Trust
-from connector.engine.work import Work, released_by
+from connector.engine.work import Work
 from connector.errors import ConnectorError, DeniedError, StaleError, TransientError, UncertainError
 from connector.model.records import Key, Op, Outcome, Record, Write, WriteResult
-from connector.model.rows import CandidateRow, DeadRow, HintRow, IntentRow, IntentState, JournalRow, LinkRow, LinkState
-from connector.model.values import SIDES, Side, Sides, Values
+from connector.model.rows import IntentRow, IntentState, LinkRow, LinkState
+from connector.model.values import SIDES, Side, Sides
 from connector.ports import Tx
 
 PAGE = 500
 RESERVE = 3600.0
-
-
-@dataclass(slots=True)
-class _Found(Results):
-    """What recovery learned in one page of intents. links: theirs."""
-
-    links: dict[int, LinkRow] = field(default_factory=dict)
 
 
 def recover(work: Work) -> Effects[None]:
@@ -50,7 +53,7 @@ def recover(work: Work) -> Effects[None]:
         if not rows:
             return
         after = rows[-1].token
-        found = _Found()
+        found = Found()
         found.links = yield from look(_links([row.link for row in rows]))
         at = yield from now()
         yield from _page(work, rows, found, at)
@@ -79,11 +82,11 @@ def _links(ids: Sequence[int]) -> Callable[[Tx], dict[int, LinkRow]]:
     return lambda tx: tx.links_by_id(ids)
 
 
-def _page(work: Work, rows: Sequence[IntentRow], found: _Found, at: float) -> Effects[None]:
+def _page(work: Work, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
     for row in rows:
         if row.state is IntentState.PLANNED:
-            _drop(work, row, found, at, "planned, never sent")
-            _unmade(row, found)
+            drop(work, row, found, at, "planned, never sent")
+            unmade(row, found)
     for side in SIDES:
         mine = [row for row in rows if row.side is side and row.state is IntentState.SENT]
         acked = [row for row in rows if row.side is side and row.state is IntentState.ACKED]
@@ -100,7 +103,7 @@ def _page(work: Work, rows: Sequence[IntentRow], found: _Found, at: float) -> Ef
             yield from _deletes(work, side, deletes, found, at)
 
 
-def _merged_meanwhile(work: Work, rows: Sequence[IntentRow], found: _Found) -> Effects[None]:
+def _merged_meanwhile(work: Work, rows: Sequence[IntentRow], found: Found) -> Effects[None]:
     """A record that a create made may have been merged into another since: its source's key leads there, too."""
     for side in SIDES:
         made = {
@@ -126,26 +129,7 @@ def _merged_meanwhile(work: Work, rows: Sequence[IntentRow], found: _Found) -> E
                 found.aliases.append((side.other, str(link.keys[side.other]), owner.id))
 
 
-def _drop(work: Work, row: IntentRow, found: _Found, at: float, reason: str) -> None:
-    """Not applied: forget the intent and plan the record anew."""
-    found.done.append(row.token)
-    settlement = thaw(row.context)
-    key = settlement.source_key
-    if key is not None:
-        found.hints.append(HintRow(work.spec.kind, row.side.other, key, None, reason, at, 0, None, at))
-
-
-def _unmade(row: IntentRow, found: _Found) -> None:
-    """A create that is known not to have happened: its record is unlinked again."""
-    if row.op == Op.CREATE:
-        found.unmade.append(row.link)
-        settlement = thaw(row.context)
-        if settlement.match and settlement.source_key is not None:
-            key, version, prints = settlement.source_key, settlement.version, tuple(settlement.match)
-            found.candidates.append(CandidateRow(row.kind, row.side.other, key, version, prints))
-
-
-def _acked(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at: float) -> Effects[None]:
+def _acked(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
     """Applied and not shown: read until the record is newer than before the write, then settle."""
     keys = {row.token: row.target or str(found.links[row.link].keys[side]) for row in rows}
     records: Mapping[Key, Record] = yield from call(
@@ -154,18 +138,18 @@ def _acked(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at:
     for row in rows:
         record = records.get(keys[row.token])
         if record is None or record.fields is None:
-            _drop(work, row, found, at, "written, and gone since")
+            drop(work, row, found, at, "written, and gone since")
         elif record.version == row.pre_version:
             work.leave(row.link, row.side, row.op)
         else:
             made = row.op == Op.UPDATE or work.made_since(record, row.first_sent)
-            _settle(work, row, record, found, at, None if made else Trust.UNSURE)
+            settle_intent(work, row, record, found, at, None if made else Trust.UNSURE)
 
 
 # -------------------------------------------------------------------------------------------------- creates
 
 
-def _creates(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at: float) -> Effects[None]:
+def _creates(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
     system = work.spec.systems[side]
     capabilities = system.capabilities
     alive = [row for row in rows if at - (row.first_sent or at) < capabilities.idempotency - RESERVE]
@@ -189,7 +173,7 @@ def _creates(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, a
         yield from _by_natural_key(work, side, ripe, found, at)
 
 
-def _by_natural_key(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at: float) -> Effects[None]:
+def _by_natural_key(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
     """Look for unlinked records that the match rules take for the one sent; without such rules it is sent again."""
     hits = yield from find_alike(work, side, rows)
     again = []
@@ -197,16 +181,16 @@ def _by_natural_key(work: Work, side: Side, rows: Sequence[IntentRow], found: _F
         alike = hits.get(row.token, [])
         if len(alike) == 1:
             made = work.made_since(alike[0], row.first_sent)
-            _settle(work, row, alike[0], found, at, None if made else Trust.UNSURE)
+            settle_intent(work, row, alike[0], found, at, None if made else Trust.UNSURE)
         elif alike:
-            _park(work, row, found, at, "uncertain", f"{len(alike)} records are like the one sent")
+            park(work, row, found, at, "uncertain", f"{len(alike)} records are like the one sent")
         else:
             again.append(row)
     if again:
         yield from _send_again(work, side, again, found, at)
 
 
-def _search(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at: float) -> Effects[None]:
+def _search(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
     """Look for the external keys we wrote; only records of our own count."""
     system = work.spec.systems[side]
     hits: dict[str, list[Record]] = {}
@@ -225,46 +209,31 @@ def _search(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at
     for row in rows:
         records = hits.get(row.external or "", [])
         if len(records) == 1:
-            _settle(work, row, records[0], found, at)
+            settle_intent(work, row, records[0], found, at)
         elif not records:
             again.append(row)
         else:
-            _park(work, row, found, at, "uncertain", f"{len(records)} records carry the key {row.external}")
+            park(work, row, found, at, "uncertain", f"{len(records)} records carry the key {row.external}")
     if again:
         yield from _send_again(work, side, again, found, at)
 
 
-def _own_records(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at: float) -> Effects[None]:
+def _own_records(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
     """Among the unlinked records we made: the one that shows what was sent; or the only one of that name."""
     free = yield from own_unlinked(work, side, min(row.first_sent or at for row in rows))
     made, missing, unclear = assign(work, side, rows, free)
     for row, record in made:
-        _settle(work, row, record, found, at)
+        settle_intent(work, row, record, found, at)
     for row, count in unclear:
-        _park(work, row, found, at, "uncertain", f"{count} records of that name could be the one made")
+        park(work, row, found, at, "uncertain", f"{count} records of that name could be the one made")
     if missing:
         yield from _send_again(work, side, missing, found, at)
-
-
-def _park(work: Work, row: IntentRow, found: _Found, at: float, code: str, detail: str) -> None:
-    """The intent ends as a dead letter."""
-    settlement = thaw(row.context)
-    key = settlement.source_key or str(row.target)
-    short = "outcome unknown" if code == "uncertain" else f"{work.spec.names[row.side]} refused it"
-    kind, side, version = work.spec.kind, row.side.other, settlement.version
-    found.done.append(row.token)
-    link: int | None = row.link
-    if code != "uncertain":
-        _unmade(row, found)
-        link = None if row.op == Op.CREATE else link
-    work.tally.extra["parked"] += 1
-    found.dead.append(DeadRow(kind, side, key, row.op, short, code, at, 1, version, link, work.hide(detail)))
 
 
 # ------------------------------------------------------------------------------------------------- sending
 
 
-def _send_again(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at: float) -> Effects[None]:
+def _send_again(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
     """The same bytes and the same key, batch by batch."""
     system = work.spec.systems[side]
     capabilities = system.capabilities
@@ -311,38 +280,25 @@ def _write(work: Work, row: IntentRow) -> Write:
     return Write(op, row.target, body, condition, row.token, external)
 
 
-def _take(work: Work, row: IntentRow, outcome: Outcome, found: _Found, at: float) -> None:
+def _take(work: Work, row: IntentRow, outcome: Outcome, found: Found, at: float) -> None:
     error = outcome.error
     if error is None and outcome.record is not None:
         sure = not outcome.existed
         made = work.made_since(outcome.record, row.first_sent)
         trust = Trust.OWN if sure else None if made else Trust.UNSURE
-        _settle(work, row, outcome.record, found, at, trust)
+        settle_intent(work, row, outcome.record, found, at, trust)
     elif error is None:
-        _not_shown(work, row, outcome, found, at)
+        not_shown(work, row, outcome, found, at)
     elif isinstance(error, (UncertainError, TransientError, DeniedError)):
         work.leave(row.link, row.side, row.op)
     else:
-        _park(work, row, found, at, error.code, str(error))
-
-
-def _not_shown(work: Work, row: IntentRow, outcome: Outcome, found: _Found, at: float) -> None:
-    if row.op == Op.DELETE:
-        _close(work, row, found)
-        return
-    if outcome.key is not None:
-        link = found.updates.get(row.link, found.links[row.link])
-        new = replace(link, state=LinkState.LINKED, keys=link.keys.with_(row.side, outcome.key))
-        found.updates[link.id] = new
-        found.released.extend(released_by([new]))
-    found.acked.append(row.token)
-    work.leave(row.link, row.side, row.op)
+        park(work, row, found, at, error.code, str(error))
 
 
 # ------------------------------------------------------------------------------------------------- updates
 
 
-def _updates(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at: float) -> Effects[None]:
+def _updates(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
     if work.spec.systems[side].capabilities.conditional_write:
         yield from _send_again(work, side, rows, found, at)
         return
@@ -354,83 +310,27 @@ def _updates(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, a
         yield from _read_back(work, side, ripe, found, at)
 
 
-def _read_back(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at: float) -> Effects[None]:
+def _read_back(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
     """Read the targets: one that shows what was sent is settled, the rest is planned anew with the old base."""
     keys = [str(row.target) for row in rows]
     records: Mapping[Key, Record] = yield from call(side, "read", work.spec.systems[side].object, keys)
     for row in rows:
         record = records.get(str(row.target))
         if record is None or record.fields is None or row.op != Op.UPDATE:
-            _drop(work, row, found, at, "outcome unknown, read again")
-            _unmade(row, found)
+            drop(work, row, found, at, "outcome unknown, read again")
+            unmade(row, found)
             continue
-        if shows(work.decode(side, record).values, _sent(work, row)):
-            _settle(work, row, record, found, at)
+        if shows(work.decode(side, record).values, sent_of(work, row)):
+            settle_intent(work, row, record, found, at)
         else:
-            _settle_part(work, row, record, found)
-            _drop(work, row, found, at, "outcome unknown, read again")
-
-
-def _sent(work: Work, row: IntentRow) -> Values:
-    body = work.vault.open(row.body, b"intent")
-    return sent_values(work, row.side, body, [unit for unit in row.fields.split(",") if unit])
-
-
-def _settle(
-    work: Work,
-    row: IntentRow,
-    record: Record,
-    found: _Found,
-    at: float,
-    trust: Trust | None = None,
-) -> None:
-    """Applied: link and base as the settlement says, and a hint so that the record is looked at once more.
-
-    trust: None where what is shown may be younger than our write: only where we wrote last is it all ours.
-    """
-    link = found.updates.get(row.link, found.links[row.link])
-    settlement = thaw(row.context)
-    if settlement.retire:
-        _close(work, row, found)
-        return
-    base = work.base_of(link)
-    if names := work.outdated(settlement.layout):
-        forget(settlement, names)
-    if trust is None:
-        trust = Trust.OWN if work.is_last_ours(row.side, record) else Trust.APPLIED
-    sent = None if trust is Trust.OWN else _sent(work, row)
-    new, _, _ = settle(work, link, base, settlement, row.side, record, trust=trust, sent=sent)
-    found.updates[link.id] = new
-    found.closed.extend((link.id, unit) for unit in settlement.closes)
-    if row.op == Op.CREATE:
-        found.released.extend(released_by([new]))
-    if row.token not in found.done:
-        _drop(work, row, found, at, "settled after an unknown outcome")
-    found.journal.append(
-        JournalRow(at, work.run, work.spec.kind, link.id, row.side, record.key, "recovered", row.op, row.fields)
-    )
-
-
-def _settle_part(work: Work, row: IntentRow, record: Record, found: _Found) -> None:
-    """Nobody can say whether it was applied: what the target shows as it was sent is agreed, the rest is planned anew.
-
-    So a line that was added by it is not added again.
-    """
-    link = found.updates.get(row.link, found.links[row.link])
-    settlement = thaw(row.context)
-    if settlement.retire or work.outdated(settlement.layout):
-        return
-    settlement.whole, settlement.written = None, {}
-    base = work.base_of(link)
-    found.updates[link.id], _, _ = settle(
-        work, link, base, settlement, row.side, record, trust=Trust.UNSURE, sent=_sent(work, row)
-    )
+            settle_part(work, row, record, found)
+            drop(work, row, found, at, "outcome unknown, read again")
 
 
 # ------------------------------------------------------------------------------------------------- deletes
 
 
-def _deletes(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, at: float) -> Effects[None]:
+def _deletes(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
     records: Mapping[Key, Record] = yield from call(
         side, "read", work.spec.systems[side].object, [str(row.target) for row in rows]
     )
@@ -438,17 +338,10 @@ def _deletes(work: Work, side: Side, rows: Sequence[IntentRow], found: _Found, a
     for row in rows:
         record = records.get(str(row.target))
         if record is None or record.deleted:
-            _close(work, row, found)
+            close_intent(work, row, found)
         elif record.version == row.pre_version:
             again.append(row)
         else:
-            _drop(work, row, found, at, "changed before it was deleted")
+            drop(work, row, found, at, "changed before it was deleted")
     if again:
         yield from _send_again(work, side, again, found, at)
-
-
-def _close(work: Work, row: IntentRow, found: _Found) -> None:
-    settlement: Settlement = thaw(row.context)
-    found.end(found.links[row.link], row.side, row.op)
-    found.closed.extend((row.link, unit) for unit in settlement.closes)
-    found.done.append(row.token)

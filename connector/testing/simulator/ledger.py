@@ -98,11 +98,13 @@ class Ledger:
         self._fresh.pop(self.process, None)
 
     def _notice(self, held: Held, shows: Mapping[str, Edit]) -> None:
-        place = (held.side, held.key)
-        fresh = [edit for edit in shows.values() if place not in edit.noticed]
-        for edit in fresh:
-            edit.noticed.add(place)
-        self._fresh.setdefault(self.process, []).extend((edit, place) for edit in fresh)
+        """What we brought somewhere and see there, we had seen where it was typed."""
+        fresh = self._fresh.setdefault(self.process, [])
+        for edit in shows.values():
+            for place in ((held.side, held.key), (edit.side, edit.key))[: 1 + edit.brought]:
+                if place not in edit.noticed:
+                    edit.noticed.add(place)
+                    fresh.append((edit, place))
 
     def _version(self, held: Held, fields: Mapping[str, Any] | None) -> tuple[int, Mapping[str, Edit]]:
         """The newest touch that left the record as it is shown here: its number, and what the record showed then."""

@@ -1,0 +1,130 @@
+"""What recovery learned of an open intent, as rows: settled, dropped and planned anew, parked, or left open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from connector.engine.results import Results
+from connector.engine.settle import Settlement, forget, sent_values, settle, thaw
+from connector.engine.settle_lines import Trust
+from connector.engine.work import Work, released_by
+from connector.model.records import Op, Outcome, Record
+from connector.model.rows import CandidateRow, DeadRow, HintRow, IntentRow, JournalRow, LinkRow, LinkState
+from connector.model.values import Values
+
+
+@dataclass(slots=True)
+class Found(Results):
+    """What recovery learned in one page of intents. links: theirs."""
+
+    links: dict[int, LinkRow] = field(default_factory=dict)
+
+
+def drop(work: Work, row: IntentRow, found: Found, at: float, reason: str) -> None:
+    """Not applied: forget the intent and plan the record anew."""
+    found.done.append(row.token)
+    settlement = thaw(row.context)
+    key = settlement.source_key
+    if key is not None:
+        found.hints.append(HintRow(work.spec.kind, row.side.other, key, None, reason, at, 0, None, at))
+
+
+def unmade(row: IntentRow, found: Found) -> None:
+    """A create that is known not to have happened: its record is unlinked again."""
+    if row.op == Op.CREATE:
+        found.unmade.append(row.link)
+        settlement = thaw(row.context)
+        if settlement.match and settlement.source_key is not None:
+            key, version, prints = settlement.source_key, settlement.version, tuple(settlement.match)
+            found.candidates.append(CandidateRow(row.kind, row.side.other, key, version, prints))
+
+
+def park(work: Work, row: IntentRow, found: Found, at: float, code: str, detail: str) -> None:
+    """The intent ends as a dead letter."""
+    settlement = thaw(row.context)
+    key = settlement.source_key or str(row.target)
+    short = "outcome unknown" if code == "uncertain" else f"{work.spec.names[row.side]} refused it"
+    kind, side, version = work.spec.kind, row.side.other, settlement.version
+    found.done.append(row.token)
+    link: int | None = row.link
+    if code != "uncertain":
+        unmade(row, found)
+        link = None if row.op == Op.CREATE else link
+    work.tally.extra["parked"] += 1
+    found.dead.append(DeadRow(kind, side, key, row.op, short, code, at, 1, version, link, work.hide(detail)))
+
+
+def not_shown(work: Work, row: IntentRow, outcome: Outcome, found: Found, at: float) -> None:
+    if row.op == Op.DELETE:
+        close_intent(work, row, found)
+        return
+    if outcome.key is not None:
+        link = found.updates.get(row.link, found.links[row.link])
+        new = replace(link, state=LinkState.LINKED, keys=link.keys.with_(row.side, outcome.key))
+        found.updates[link.id] = new
+        found.released.extend(released_by([new]))
+    found.acked.append(row.token)
+    work.leave(row.link, row.side, row.op)
+
+
+def sent_of(work: Work, row: IntentRow) -> Values:
+    body = work.vault.open(row.body, b"intent")
+    return sent_values(work, row.side, body, [unit for unit in row.fields.split(",") if unit])
+
+
+def settle_intent(
+    work: Work,
+    row: IntentRow,
+    record: Record,
+    found: Found,
+    at: float,
+    trust: Trust | None = None,
+) -> None:
+    """Applied: link and base as the settlement says, and a hint so that the record is looked at once more.
+
+    trust: None where what is shown may be younger than our write: only where we wrote last is it all ours.
+    """
+    link = found.updates.get(row.link, found.links[row.link])
+    settlement = thaw(row.context)
+    if settlement.retire:
+        close_intent(work, row, found)
+        return
+    base = work.base_of(link)
+    if names := work.outdated(settlement.layout):
+        forget(settlement, names)
+    if trust is None:
+        trust = Trust.OWN if work.is_last_ours(row.side, record) else Trust.APPLIED
+    sent = None if trust is Trust.OWN else sent_of(work, row)
+    new, _, _ = settle(work, link, base, settlement, row.side, record, trust=trust, sent=sent)
+    found.updates[link.id] = new
+    found.closed.extend((link.id, unit) for unit in settlement.closes)
+    if row.op == Op.CREATE:
+        found.released.extend(released_by([new]))
+    if row.token not in found.done:
+        drop(work, row, found, at, "settled after an unknown outcome")
+    found.journal.append(
+        JournalRow(at, work.run, work.spec.kind, link.id, row.side, record.key, "recovered", row.op, row.fields)
+    )
+
+
+def settle_part(work: Work, row: IntentRow, record: Record, found: Found) -> None:
+    """Nobody can say whether it was applied: what the target shows as it was sent is agreed, the rest is planned anew.
+
+    So a line that was added by it is not added again.
+    """
+    link = found.updates.get(row.link, found.links[row.link])
+    settlement = thaw(row.context)
+    if settlement.retire or work.outdated(settlement.layout):
+        return
+    settlement.whole, settlement.written = None, {}
+    base = work.base_of(link)
+    found.updates[link.id], _, _ = settle(
+        work, link, base, settlement, row.side, record, trust=Trust.UNSURE, sent=sent_of(work, row)
+    )
+
+
+def close_intent(work: Work, row: IntentRow, found: Found) -> None:
+    settlement: Settlement = thaw(row.context)
+    found.end(found.links[row.link], row.side, row.op)
+    found.closed.extend((row.link, unit) for unit in settlement.closes)
+    found.done.append(row.token)
