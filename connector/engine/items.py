@@ -75,7 +75,7 @@ def recall(work: Work) -> Effects[None]:
     So matching sees all that are alike, whenever they came: a partner this sync would not create is found, and nothing
     that fits several is linked or created.
     """
-    if not work.spec.match or work.first:
+    if not work.spec.match:
         return
     kind, rules = work.spec.kind, range(len(work.spec.match))
     work.reviewing = yield from look(lambda tx: any(tx.page_candidates(kind, side, "", 1) for side in SIDES))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .mutant import Mutant
 
 APPLY = "connector/engine/apply.py"
+OUTCOMES = "connector/engine/outcomes.py"
 DRAFT = "connector/engine/draft.py"
 DRAFTER = "connector/engine/drafter.py"
 SETTLE = "connector/engine/settle.py"
@@ -107,16 +108,16 @@ IN_APPLY = (
         "one refusal ends the run",
         "A record that is refused keeps all others from being settled.",
         "I33",
-        APPLY,
-        '        code = error.code if isinstance(error, RejectedError) else "error"',
-        "        raise error",
+        OUTCOMES,
+        'code = error.code if isinstance(error, RejectedError) else "error"',
+        "raise error",
         ("tests/faults/test_faults_outcomes.py rejected",),
     ),
     Mutant(
         "waiting time of a system ignored",
         "A record a system asked to send later is sent at once.",
         "3, I38",
-        APPLY,
+        OUTCOMES,
         "due = at + (error.after or 0.0)",
         "due = at",
         ("tests/faults/test_faults_outcomes.py busy",),
@@ -143,7 +144,7 @@ IN_APPLY = (
         "found record taken for our own",
         "What a person changed in a record that our create found counts as agreed.",
         "3 own, I32",
-        APPLY,
+        OUTCOMES,
         "    if outcome.existed:\n",
         "    if False:\n",
         ("tests/invariants/test_holes_writes.py found_instead",),
@@ -152,7 +153,7 @@ IN_APPLY = (
         "settled with what was sent",
         "The base keeps the value sent, not the one the system shows.",
         "1 base, 3 settle",
-        APPLY,
+        OUTCOMES,
         "    if outcome.existed:\n",
         "    if True:\n",
         ("tests/unit/engine/test_engine_edits.py trims", "tests/invariants/test_i29_to_i30.py rewrites_at_once"),
@@ -197,7 +198,7 @@ IN_APPLY = (
         "settled under another mapping",
         "A write is settled with prints of an older reading of its fields.",
         "1 map_rev",
-        "connector/engine/recover.py",
+        "connector/engine/recovered.py",
         "        forget(settlement, names)\n",
         "        pass\n",
         ("tests/invariants/test_holes_writes.py older_mapping",),

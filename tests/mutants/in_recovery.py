@@ -5,6 +5,7 @@ from __future__ import annotations
 from .mutant import Mutant
 
 RECOVER = "connector/engine/recover.py"
+RECOVERED = "connector/engine/recovered.py"
 LIKENESS = "connector/engine/likeness.py"
 
 IN_RECOVERY = (
@@ -106,8 +107,8 @@ IN_RECOVERY = (
         "Where several records carry a marker, any of them is linked.",
         "3.2",
         RECOVER,
-        "        if len(records) == 1:\n            _settle(work, row, records[0], found, at)",
-        "        if records:\n            _settle(work, row, records[0], found, at)",
+        "if len(records) == 1:\n",
+        "if records:\n",
         ("tests/invariants/test_holes_writes.py several",),
     ),
     Mutant(
@@ -141,7 +142,7 @@ IN_RECOVERY = (
         "whatever is shown counts as our write",
         "After a lost answer, what a person typed into the written field counts as agreed.",
         "3.3, I32",
-        RECOVER,
+        RECOVERED,
         "trust = Trust.OWN if work.is_last_ours(row.side, record) else Trust.APPLIED",
         "trust = Trust.OWN",
         ("tests/faults/test_faults_outcomes.py person", "tests/invariants/test_i31_to_i32.py i32"),
@@ -177,7 +178,7 @@ IN_RECOVERY = (
         "dropped without a hint",
         "What is found not to have been applied is not planned again.",
         "3.1, 3.3",
-        RECOVER,
+        RECOVERED,
         "    if key is not None:\n        found.hints.append",
         "    if False:\n        found.hints.append",
         ("tests/faults/test_faults_outcomes.py lost", "tests/faults/test_faults_crash_matrix.py spread"),

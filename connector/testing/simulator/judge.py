@@ -6,7 +6,7 @@ It knows what the systems show and what rows the store holds; how the engine wor
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from math import ceil
 from typing import Any
@@ -23,7 +23,7 @@ from connector.testing.driver import Crash
 from connector.testing.memory import MemorySystem
 from connector.testing.simulator.judge_findings import Finding, Verdicts
 from connector.testing.simulator.judge_rest import RestRules
-from connector.testing.simulator.judge_rows import Rows, read_rows
+from connector.testing.simulator.judge_rows import MANY, Rows, read_rows
 from connector.testing.simulator.judge_things import Change
 from connector.testing.simulator.judge_values import has_float
 from connector.testing.simulator.judge_writes import WriteRules
@@ -91,8 +91,10 @@ class Judge:
         row = self.world.look("links_by_id", [link])[link] if isinstance(link, int) else link
         for entity, spec in self.world.specs.items():
             if spec.kind == row.kind:
-                names = [self.ledger.name_of(s, entity, str(row.keys[s])) for s in SIDES if row.keys[s] is not None]
-                self.writes.decided |= {(entity, name, unit) for name in names}
+                for name in {
+                    self.ledger.name_of(s, entity, str(row.keys[s])) for s in SIDES if row.keys[s] is not None
+                }:
+                    self.writes.decide(entity, name, unit)
 
     def store_ends(self) -> None:
         """The store is about to go back to an older copy of itself."""
@@ -129,10 +131,11 @@ class Judge:
             try:
                 result = write(object, writes)
             except ConnectorError:
-                self.ledger.unsure.update(tokens)
+                self._unsure(tokens)
                 raise
             sure = dict(zip(tokens, result.outcomes, strict=False))
-            self.ledger.unsure |= {t for t in tokens if t not in sure or isinstance(sure[t].error, UncertainError)}
+            self._unsure(t for t in tokens if t not in sure or isinstance(sure[t].error, UncertainError))
+            self.ledger.open -= {t for t in tokens if t in sure and sure[t].error is None}
             self.ledger.shown(side, place[1], [o.record for o in result.outcomes if o.record is not None])
             for outcome in result.outcomes:
                 if outcome.error is None and outcome.record is None and outcome.key is not None:
@@ -140,6 +143,12 @@ class Judge:
             return result
 
         return overheard
+
+    def _unsure(self, tokens: Iterable[str]) -> None:
+        """These writes had no answer; they are open until the store says otherwise."""
+        fresh = set(tokens)
+        self.ledger.unsure |= fresh
+        self.ledger.open |= fresh
 
     # -------------------------------------------------------------------------------------------- after a run
 
@@ -155,6 +164,10 @@ class Judge:
         elif "do not balance" in str(result):
             self.verdicts.find("counts", str(result))
         self._cursors()
+        if self.ledger.open:
+            with self.world.store.look() as tx:
+                kinds = [spec.kind for spec in self.world.specs.values()]
+                self.ledger.open &= {row.token for kind in kinds for row in tx.open_intents(kind, "", MANY)}
         self._this_run.clear()
         self.ledger.run_ended(alive=isinstance(result, Report))
         return self.verdicts.new()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from connector.model.records import Key
-from connector.model.values import Side, Sides, Value
+from connector.model.values import SIDES, Side, Sides, Value
 from connector.testing.simulator.judge_values import ABSENT
 from connector.testing.tables import Fields, Touch
 
@@ -62,6 +62,11 @@ class Edit:
         """What this unit of the record showed until then."""
         return next((old for old in self.replaces if old.unit == self.unit), None)
 
+    @property
+    def is_agreed(self) -> bool:
+        """Whether both sides showed it to us, so that it is what both agreed on last."""
+        return len({side for side, _ in self.noticed}) == len(SIDES)
+
     def contains(self, other: Edit) -> bool:
         """Whether it was typed over what a merge function had made of that one, so that nothing of it is lost."""
         open_, seen = [self], set[int]()
@@ -85,7 +90,7 @@ class Edit:
         while (before := old.before) is not None:
             if before.value == self.value:
                 found = before
-            elif before.settled and (self.side, self.key) in before.noticed:
+            elif before.is_agreed:
                 return found
             old = before
         return None if old is not self and self.value is ABSENT else found
@@ -96,7 +101,8 @@ class Edit:
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """One record. now: unit -> value shown; shows: unit -> its edit; since: unit -> the touch that brought it.
+    """One record. now: unit -> value shown; shows: unit -> its edit; since: unit -> the touch that brought it; via:
+    unit -> token of our write that brought it.
 
     token: of the write that made it, if we did. seen: process -> number of the newest touch of this record that an
     answer showed it; known, told: process -> when an answer first showed it, and first said that it has ended.
@@ -116,6 +122,7 @@ class Held:
     now: dict[str, Hashable] = field(default_factory=dict)
     shows: dict[str, Edit] = field(default_factory=dict)
     since: dict[str, int] = field(default_factory=dict)
+    via: dict[str, str] = field(default_factory=dict)
     versions: list[tuple[int, Fields | None, dict[str, Edit]]] = field(default_factory=list)
     seen: dict[str, int] = field(default_factory=dict)
     known: dict[str, int] = field(default_factory=dict)
@@ -146,6 +153,19 @@ class Thing:
     writes: Counter[tuple[Side, Key, str, int, int]] = field(default_factory=Counter)
     turns: Counter[str] = field(default_factory=Counter)
     merged_to: set[str] = field(default_factory=set)
+
+    def take(self, other: Thing) -> None:
+        """The two are one from now on."""
+        for side, records in zip(SIDES, other.records, strict=True):
+            self.records[side].extend(records)
+        for unit, known in other.edits.items():
+            for value, edits in known.items():
+                self.edits.setdefault(unit, {}).setdefault(value, []).extend(edits)
+        self.typed += other.typed
+        self.made += other.made
+        self.writes += other.writes
+        self.turns += other.turns
+        self.merged_to |= other.merged_to
 
     def live(self, side: Side) -> list[Held]:
         return [held for held in self.records[side] if held.live]

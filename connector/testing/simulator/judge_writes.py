@@ -11,7 +11,7 @@ import msgspec
 from connector.merge.rules import Drift
 from connector.model.records import Key
 from connector.model.rows import JournalRow, LinkRow
-from connector.model.values import Line, Ref
+from connector.model.values import Line, Ref, Side
 from connector.testing.simulator.judge_findings import Verdicts
 from connector.testing.simulator.judge_things import Change, Edit, Held, Written
 from connector.testing.simulator.judge_values import ABSENT, LINES, REF, has_float, is_empty, told
@@ -26,7 +26,8 @@ JOURNAL = 500
 class WriteRules:
     """Judges each write of ours.
 
-    decided: (entity, identity, unit) a person decided; doubled: (entity, identity) of what had to be created twice for
+    decided: (entity, identity, unit) a person decided, and when; mixed: (entity, identity) of records with lines that
+    nobody can tell from lines of the other side; doubled: (entity, identity) of what had to be created twice for
     want of a power; renewed: how often one was created again, because nobody could know that it had ended; restored:
     the store was replaced by an older one; forgotten: entity -> of edits up to this number nobody can know what they
     replaced, because the store was.
@@ -37,7 +38,8 @@ class WriteRules:
         self.world = ledger.world
         self.verdicts = verdicts
         self.profile = profile
-        self.decided: set[tuple[str, str, str]] = set()
+        self.decided: dict[tuple[str, str, str], int] = {}
+        self.mixed: set[tuple[str, str]] = set()
         self.doubled: set[tuple[str, str]] = set()
         self.renewed: Counter[tuple[str, str]] = Counter()
         self.restored = False
@@ -72,8 +74,16 @@ class WriteRules:
         if self.forgotten.get(entity) == inf:
             self.forgotten[entity] = self.ledger.number
 
+    def decide(self, entity: str, identity: str, unit: str) -> None:
+        """A person decided on this unit, over what both sides show now."""
+        self.decided[entity, identity, unit] = self.ledger.number
+
     def is_decided(self, held: Held, unit: str) -> bool:
-        return (held.entity, held.identity, unit.split("/")[0]) in self.decided
+        return self.decided_at(held, unit) >= 0
+
+    def decided_at(self, held: Held, unit: str) -> int:
+        """When a person decided on it last; -1 for never."""
+        return self.decided.get((held.entity, held.identity, unit.split("/")[0]), -1)
 
     # --------------------------------------------------------------------------------------------- creates
 
@@ -84,7 +94,7 @@ class WriteRules:
             self._created_again(change, alive=bool(others))
         elif mate := next((record for record in others if self._could_match(record, change)), None):
             self.verdicts.find("I9", f"{held}: created although {mate.key} was there to be linked")
-        elif gone := next((r for r in thing.records[side] if r.was_removed and self._is_linked(r)), None):
+        elif gone := self._removed_partner(change):
             self.verdicts.find("I15", f"{held}: a record that a person deleted ({gone.key}) was created again")
         for written in change.written:
             self._invented(change, written)
@@ -92,6 +102,17 @@ class WriteRules:
         for name, field in self.world.specs[held.entity].entity.fields.items():
             if field.ref and field.required and held.now.get(name) is None:
                 self.verdicts.find("I23", f"{held}: created without its {name}")
+
+    def _removed_partner(self, change: Change) -> Held | None:
+        """The record a person had deleted of which this is made again: no other is there that needed an image."""
+        partners: dict[Key | None, Held] = {}
+        for record in change.thing.records[change.held.side]:
+            link = self._link(record) if record.was_removed else None
+            if link is not None and link.keys[change.held.side.other] is not None:
+                partners[link.keys[change.held.side.other]] = record
+        typed = [mate for mate in change.thing.live(change.held.side.other) if not mate.ours]
+        other = any(mate.key not in partners for mate in typed)
+        return None if other else next(iter(partners.values()), None)
 
     def _created_again(self, change: Change, *, alive: bool) -> None:
         """More creates than records to create from: a double, a record brought back, or a link rooted in our own."""
@@ -156,11 +177,6 @@ class WriteRules:
         )
         return same and record.last < call.number and self._link(record) is None
 
-    def _is_linked(self, record: Held) -> bool:
-        """Whether the store knows a link with both its keys."""
-        link = self._link(record)
-        return link is not None and link.keys.left is not None and link.keys.right is not None
-
     def _link(self, record: Held) -> LinkRow | None:
         kind = self.world.specs[record.entity].kind
         found: dict[Key, LinkRow] = self.world.look("links_by_key", kind, record.side, [record.key])
@@ -204,7 +220,29 @@ class WriteRules:
     def _invented(self, change: Change, written: Written) -> None:
         if written.edit is None:
             where = f"{written.unit} became {written.value}"
-            self.verdicts.find("I7", f"{change.held}: {where}, which {change.held.side.other} never showed")
+            what = f"{change.held}: {where}, which {change.held.side.other} never showed"
+            if self._is_mixed(change, written.unit):
+                self.mixed.add((change.held.entity, change.held.identity))
+                self.verdicts.limit("I7", what)
+            else:
+                self.verdicts.find("I7", what)
+
+    def _is_mixed(self, change: Change, unit: str) -> bool:
+        """Whether this is a line that comes again because nothing tells that it was there: no id, and no likeness.
+
+        Only where its base is lost, or the outcome of the write that brought it; and only where people have changed
+        more than one field of it since.
+        """
+        held = change.held
+        lost = self.restored or not (self.profile.guards_writes(Side.LEFT) and self.profile.guards_writes(Side.RIGHT))
+        label, again, _ = "/".join(unit.split("/")[:2]).partition("~")
+        if not (lost and again and unit.startswith(LINES)):
+            return False
+        for mate in change.thing.live(held.side.other):
+            fields = {n for one in (held, mate) for n in one.now if n.startswith(f"{label}/")}
+            if sum(not self.ledger.same(held.now.get(n), mate.now.get(n)) for n in fields) > 1:
+                return True
+        return (held.entity, held.identity) in self.mixed
 
     def _overwritten(self, change: Change, written: Written) -> None:
         """I7: what a person typed was settled on both sides before, or a row names it."""
@@ -214,6 +252,8 @@ class WriteRules:
         if old.settled:
             if self._in_window(change, written.since):
                 old.given_up = "window"  # a late request: what it reverts, it reverts unseen
+            elif written.edit not in old.later and self._journalled(change, unit, local=False):
+                old.given_up = "journal"
             return
         if is_empty(old.value) and not any(earlier.settled for earlier in old.replaces):
             return  # nothing both sides had agreed on was cleared: an empty side is filled (row 12)

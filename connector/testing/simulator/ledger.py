@@ -35,6 +35,7 @@ class Ledger:
         self.bodies: dict[str, bytes] = {}
         self.senders: dict[str, set[str]] = {}
         self.unsure: set[str] = set()
+        self.open: set[str] = set()
         self.touches: Counter[tuple[Side, str]] = Counter()
         self._fresh: dict[str, list[tuple[Edit, tuple[Side, Key]]]] = {}
         self._mappings: dict[tuple[Side, str], object] = {}
@@ -100,7 +101,9 @@ class Ledger:
     def _notice(self, held: Held, shows: Mapping[str, Edit]) -> None:
         """What we brought somewhere and see there, we had seen where it was typed."""
         fresh = self._fresh.setdefault(self.process, [])
-        for edit in shows.values():
+        for unit, edit in shows.items():
+            if held.via.get(unit) in self.open and held.shows.get(unit) is edit:
+                continue  # a record whose write has no answer yet is left alone, whatever it shows
             for place in ((held.side, held.key), (edit.side, edit.key))[: 1 + edit.brought]:
                 if place not in edit.noticed:
                     edit.noticed.add(place)
@@ -167,9 +170,23 @@ class Ledger:
             survivor = self.records.get((held.side, held.entity, str(touch.into)))
             if survivor is not None and survivor.identity != held.identity:
                 thing.merged_to.add(survivor.identity)
+                self._cross(held.entity, held.identity)
         else:
             held.ended = "deleted by us" if ours else "removed"
             held.was_removed = held.was_removed or not ours
+
+    def _cross(self, entity: str, identity: str) -> None:
+        """One merged into the other here, the other into the one there: people made one thing of them."""
+        circle = {name for name in self.survivors(entity, identity) if identity in self.survivors(entity, name)}
+        one = self.things[entity, identity]
+        for name in sorted(circle):
+            other = self.things[entity, name]
+            if other is not one:
+                one.take(other)
+                self.things[entity, name] = one
+        for side in SIDES:
+            for held in one.records[side]:
+                held.identity = identity
 
     # -------------------------------------------------------------------------------------------- values
 
@@ -221,6 +238,7 @@ class Ledger:
                 self._brought(change, unit, value, sent.get(unit, value), inside)
             else:
                 self._typed(change, unit, value, inside)
+            held.via[unit] = change.touch.token or ""
             for part in inside:
                 held.now.pop(part, None)
                 held.shows.pop(part, None)
