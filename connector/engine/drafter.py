@@ -217,10 +217,11 @@ class Drafter(Rows):
         mapping = self.spec.systems[side].mapping
         whole = self._with_companions(item, side, values)
         try:
+            self._check_companions(item, side, values)
             fields = mapping.encode(whole, create=False)
         except NoImageError as error:
             thread.result = "held"
-            name = field_of(error, whole)
+            name = field_of(error, {**whole, **dict.fromkeys(item.decoded[side].held)})
             causes = {name} if name in values else mapping.together.get(name or "", frozenset())
             unit_name = next((u.unit.name for u in units if causes.intersection(u.unit.fields)), units[0].unit.name)
             self.conflict(thread.link.id, unit_name, "held", Sides(None, None), str(error))
@@ -268,11 +269,21 @@ class Drafter(Rows):
         These are what a value cannot be expressed without (an amount's currency), and what would mean something else
         beside the new value (the amounts of a currency): such a one has no image there, and the write is held.
         """
+        shown = item.decoded[side].values
+        return {**{name: shown[name] for name in self._companions(item, side, values) if name in shown}, **values}
+
+    def _companions(self, item: Item, side: Side, values: Mapping[str, Value]) -> set[str]:
         mapping, shown = self.spec.systems[side].mapping, item.decoded[side].values
         changed = {name for name, value in values.items() if value != shown.get(name)}
         needed = {other for name in values for other in mapping.together.get(name, ())}
-        needed |= {name for name, others in mapping.together.items() if changed & others}
-        return {**{name: shown[name] for name in needed if name in shown}, **values}
+        return needed | {name for name, others in mapping.together.items() if changed & others}
+
+    def _check_companions(self, item: Item, side: Side, values: Mapping[str, Value]) -> None:
+        """Raises NoImageError where something that cannot be read would mean something else beside the new values."""
+        held = item.decoded[side].held
+        for name in sorted(self._companions(item, side, values) - values.keys()):
+            if name in held:
+                raise NoImageError(f"{name}: {held[name]}")
 
     def _line_settlement(self, thread: Thread, unit: UnitPlan, side: Side, settlement: Settlement) -> None:
         assert unit.lines is not None

@@ -92,13 +92,7 @@ def _applied(work: Work, pending: Pending, outcome: Outcome, last: Last, at: flo
         return
     record = outcome.record
     if record is None:
-        # Applied, and nothing could be shown: link it; the next run reads it and settles the fields.
-        if outcome.key is not None:
-            thread.link = _linked(thread.link, side, outcome.key)
-            last.updates[thread.link.id] = thread.link
-            last.released.extend(released_by([thread.link]))
-        last.acked.append(pending.write.token)
-        work.leave(thread.link.id, side, pending.op)
+        _not_shown(work, pending, outcome, last)
         return
     last.done.append(pending.write.token)
     if _overlapped(work, pending, record):
@@ -131,6 +125,17 @@ def _applied(work: Work, pending: Pending, outcome: Outcome, last: Last, at: flo
         # Should we die before that, the run after us must not take the record for settled when the feed shows it.
         thread.link = replace(thread.link, prints=thread.link.prints.with_(side, None))
         last.updates[thread.link.id] = thread.link
+
+
+def _not_shown(work: Work, pending: Pending, outcome: Outcome, last: Last) -> None:
+    """Applied, and nothing could be shown: link it; the next run reads it and settles the fields."""
+    thread = pending.thread
+    if outcome.key is not None:
+        thread.link = _linked(thread.link, pending.side, outcome.key)
+        last.updates[thread.link.id] = thread.link
+        last.released.extend(released_by([thread.link]))
+    last.acked.append(pending.write.token)
+    work.leave(thread.link.id, pending.side, pending.op)
 
 
 def _overlapped(work: Work, pending: Pending, record: Record) -> bool:

@@ -39,7 +39,7 @@ from connector.errors import ConnectorError, DeniedError, StaleError, TransientE
 from connector.model.records import Key, Op, Outcome, Record, Write, WriteResult
 from connector.model.rows import IntentRow, IntentState, LinkRow, LinkState
 from connector.model.values import SIDES, Side, Sides
-from connector.ports import Tx
+from connector.ports import Capabilities, Tx
 
 PAGE = 500
 RESERVE = 3600.0
@@ -152,7 +152,7 @@ def _acked(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: 
 def _creates(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
     system = work.spec.systems[side]
     capabilities = system.capabilities
-    alive = [row for row in rows if at - (row.first_sent or at) < capabilities.idempotency - RESERVE]
+    alive = [row for row in rows if _remembered(capabilities, row, at)]
     if capabilities.external_key == "unique" and system.mapping.external_key is not None:
         yield from _send_again(work, side, rows, found, at)
         return
@@ -254,7 +254,9 @@ def _send_again(work: Work, side: Side, rows: Sequence[IntentRow], found: Found,
             raise answer
         stale = []
         for row, outcome in zip(part, outcomes, strict=True):
-            if isinstance(outcome.error, StaleError):
+            if isinstance(outcome.error, StaleError) and _remembered(capabilities, row, at):
+                drop(work, row, found, at, "changed before it was written")
+            elif isinstance(outcome.error, StaleError):
                 stale.append(row)
             else:
                 _take(work, row, outcome, found, at)
@@ -262,6 +264,11 @@ def _send_again(work: Work, side: Side, rows: Sequence[IntentRow], found: Found,
             yield from _read_back(work, side, stale, found, at)
         if isinstance(answer, DeniedError):
             raise answer
+
+
+def _remembered(capabilities: Capabilities, row: IntentRow, at: float) -> bool:
+    """Whether the target would have answered as the first time, had it done this before."""
+    return at - (row.first_sent or at) < capabilities.idempotency - RESERVE
 
 
 def _write(work: Work, row: IntentRow) -> Write:

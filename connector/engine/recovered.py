@@ -119,7 +119,7 @@ def settle_part(work: Work, row: IntentRow, record: Record, found: Found) -> Non
     settlement.whole, settlement.written = None, {}
     base = work.base_of(link)
     found.updates[link.id], _, _ = settle(
-        work, link, base, settlement, row.side, record, trust=Trust.UNSURE, sent=sent_of(work, row)
+        work, link, base, settlement, row.side, record, trust=Trust.PARTLY, sent=sent_of(work, row)
     )
 
 

@@ -126,7 +126,7 @@ def settle(
             _settle_half(base, unit, settlement, target)
             continue
         blank = unit in settlement.blank and not is_blank(shown.get(unit, ABSENT))
-        doubtful = trust is Trust.UNSURE and settled.get(unit) != shown.get(unit)
+        doubtful = trust.doubtful and settled.get(unit) != shown.get(unit)
         if unit != "lines" and unit in settled and unit in shown and not blank and not doubtful:
             base.prints[unit] = _pair(target, source_print, work.shape.print(unit, settled[unit], target, link.id))
             _seal(work, base, unit, settlement, values, target)

@@ -24,12 +24,19 @@ class Trust(StrEnum):
 
     OWN: it is the result of the write: what it shows was agreed. APPLIED: the write was done, somebody may have written
     since: where it shows something else, what was sent is the base, and the next plan sees the change. UNSURE: the
-    write may never have been done: only what shows as it was sent is agreed.
+    write may never have been done: only what shows as it was sent is agreed. PARTLY: as UNSURE, of an update; a line
+    that was sent as new and is there all the same came with it, whatever somebody made of it since.
     """
 
     OWN = "own"
     APPLIED = "applied"
     UNSURE = "unsure"
+    PARTLY = "partly"
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the write may never have been done."""
+        return self in (Trust.UNSURE, Trust.PARTLY)
 
 
 class SettledLine(msgspec.Struct, array_like=True):
@@ -85,7 +92,7 @@ class LineSettler:
 
     def _drop(self, removed: set[tuple[str, str]], lines: Sequence[Line]) -> None:
         """Pairs that ended with the write; unless it may not have been done, and the line is still there."""
-        keys = {line.key for line in lines} if self.trust is Trust.UNSURE else set()
+        keys = {line.key for line in lines} if self.trust.doubtful else set()
         index = 1 if self.target is Side.RIGHT else 0
         self.base.lines = [
             row
@@ -121,8 +128,9 @@ class LineSettler:
         if body is not None:
             wanted = self.work.shape.line_prints(Line(line.key, None, body.values), self.target, self.link)
         row = self._row(str(entry.source), str(line.key))
+        sure = not self.trust.doubtful or (self.trust is Trust.PARTLY and entry.key is None)
         for name, source in entry.prints.items():
-            if name in shown and (shown[name] == wanted.get(name) or self.trust is not Trust.UNSURE):
+            if name in shown and (shown[name] == wanted.get(name) or sure):
                 row.prints[name] = self._pair(source, wanted.get(name, shown[name]))
 
     def _row(self, source: Key, own: Key) -> LineBase:

@@ -114,10 +114,15 @@ class RestRules:
             row = self.rows.conflicts.get(link.id, {}).get(unit.name)
             if differs:
                 self._explained(link, unit, unit.name, left, right)
-            elif row is not None and row.reason == "conflict":
+            elif row is not None and row.reason == "conflict" and not self._through_a_merge(unit.name, left, right):
                 self.verdicts.find("I19", f"{left}: an open conflict on {unit.name}, where both sides agree")
             if row is not None and row.reason == "conflict" and None in (row.prints.left, row.prints.right):
                 self.verdicts.find("I19", f"{left}: the conflict on {unit.name} does not hold both values")
+
+    def _through_a_merge(self, unit: str, left: Held, right: Held) -> bool:
+        """Whether both refer to the same only since two were merged: neither of these records has changed by that."""
+        one, other = left.now.get(unit), right.now.get(unit)
+        return one != other and self.ledger.same(one, other)
 
     def _same(self, unit: Unit, left: Held, right: Held) -> bool:
         """Equal, or two images of one edit, or equal under the mapping."""
@@ -200,11 +205,12 @@ class RestRules:
         self.verdicts.find("I44", f"{held} is not linked at rest, and no row says why")
 
     def _survives(self, held: Held, link: LinkRow) -> None:
-        """I42: the survivor of a merge is not frozen as if it were the image of one that was merged away."""
-        others = self.ledger.of(held.side, self.entity)
-        if link.state is not LinkState.CLOSED or link.keys[held.side] == held.key or self.rows.says(link, "*"):
+        """I42: what is left of merges that cross is not frozen, as if each were the image of one that was merged."""
+        thing = self.ledger.things[self.entity, held.identity]
+        if not thing.crossed or link.state is not LinkState.CLOSED or self.rows.says(link, "*"):
             return
-        if any(other.into == held.key for other in others if other.ended == "merged"):
+        found = [self.rows.by_key.get((side, one.key)) for side in SIDES for one in thing.live(side)]
+        if not any(other is not None and other.state is LinkState.LINKED for other in found):
             self.verdicts.find("I42", f"{held} survived a merge, its link is over, and no row says why")
 
     def _last_edits(self, thing: Thing) -> None:

@@ -153,9 +153,11 @@ class Thing:
     writes: Counter[tuple[Side, Key, str, int, int]] = field(default_factory=Counter)
     turns: Counter[str] = field(default_factory=Counter)
     merged_to: set[str] = field(default_factory=set)
+    crossed: bool = False
 
     def take(self, other: Thing) -> None:
-        """The two are one from now on."""
+        """The two are one from now on: people merged one into the other here, and the other into the one there."""
+        self.crossed = True
         for side, records in zip(SIDES, other.records, strict=True):
             self.records[side].extend(records)
         for unit, known in other.edits.items():

@@ -267,7 +267,7 @@ class WriteRules:
         elif self._in_window(change, written.since):
             old.given_up = "window"
             self.verdicts.narrow("I7", what)
-        elif self.leaves_no_trace(held.entity, old):
+        elif self.leaves_no_trace(held.entity, old) or (change.thing.crossed and is_empty(old.value)):
             old.given_up = "limit"
             self.verdicts.limit("I7", what)
         else:
