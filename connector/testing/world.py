@@ -267,6 +267,6 @@ def empty_store(key: str = _KEY) -> bytes:
 def make_world(folder: Path, left: Capabilities = FULL, right: Capabilities = FULL) -> World:
     """A world with an empty store in this folder. Close its store when done."""
     path = folder / "store.db"
-    path.write_bytes(empty_store())
+    path.write_bytes(empty_store(_KEY))
     vault = KeyVault(_KEY)
     return World(open_store(f"sqlite:///{path}", vault), vault, folder, powers=Sides(left, right))

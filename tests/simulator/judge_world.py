@@ -20,7 +20,7 @@ from connector.testing.simulator.judge import Finding, Judge
 from connector.testing.simulator.profiles import POLICIES, PROFILES, Profile
 from connector.testing.simulator.systems import Trick, TrickySystem
 from connector.testing.simulator.worlds import make_world
-from connector.testing.world import World
+from connector.testing.world import World, account, line
 
 OBJECTS = {"account": ("companies", "customers"), "product": ("products", "items"), "order": ("deals", "orders")}
 GUARDED, UNGUARDED, NOTHING = "cuis", "-uis", "----"
@@ -106,3 +106,36 @@ def opened(profile: str = GUARDED, policy: str = "manual") -> Iterator[Court]:
         yield Court(world, judge, PROFILES[profile])
     finally:
         world.store.close()
+
+
+def company(court: Court, name: str = "Acme", **fields: Any) -> tuple[Key, Key]:
+    """A company a person typed on the left, and its image as a good connector made and linked it."""
+    left = court.world.crm.add("companies", account(name, **fields))
+    court.read(Side.LEFT, "account", left)
+    shown = {"tel": fields.get("phone"), "mail": fields.get("email")}
+    right = court.write(Side.RIGHT, "account", Op.CREATE, title=name, cur="EUR", blocked=False, **shown)
+    court.link("account", left, right)
+    return left, right
+
+
+def order(court: Court, *lines: tuple[str, str, str]) -> tuple[Key, Key]:
+    """An order of (label, quantity, price) lines with its image; its company, too."""
+    left, right = company(court, "Buyer")
+    shown = [line(None, quantity, price, description=label) for label, quantity, price in lines]
+    deal = court.world.crm.add("deals", {"name": "O1", "company_id": left, "currency": "EUR", "lines": shown})
+    made = court.write(
+        Side.RIGHT, "order", Op.CREATE, title="O1", customer=right, cur="EUR", positions=positions(*lines)
+    )
+    court.link("order", deal, made)
+    return deal, made
+
+
+def positions(*lines: tuple[str, str, str], **ids: str) -> list[dict[str, Any]]:
+    return [
+        {"item": None, "text": label, "qty": quantity, "price": price, **({"no": ids[label]} if label in ids else {})}
+        for label, quantity, price in lines
+    ]
+
+
+def ids(court: Court, key: Key) -> dict[str, str]:
+    return {row["text"]: row["no"] for row in court.world.erp.get("orders", key)["positions"]}

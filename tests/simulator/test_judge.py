@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from judge_world import GUARDED, NOTHING, UNGUARDED, Court, opened, report
+from judge_world import GUARDED, NOTHING, UNGUARDED, Court, company, ids, opened, order, positions, report
 
 from connector.errors import ConnectorError, Halted
 from connector.merge.rules import Drift, Flow, Policy
@@ -30,37 +30,6 @@ CREATE, UPDATE, DELETE = Op.CREATE, Op.UPDATE, Op.DELETE
 def court() -> Iterator[Court]:
     with opened() as made:
         yield made
-
-
-def company(court: Court, name: str = "Acme", **fields: Any) -> tuple[Key, Key]:
-    """A company a person typed on the left, and its image as a good connector made and linked it."""
-    left = court.world.crm.add("companies", account(name, **fields))
-    court.read(LEFT, "account", left)
-    shown = {"tel": fields.get("phone"), "mail": fields.get("email")}
-    right = court.write(RIGHT, "account", CREATE, title=name, cur="EUR", blocked=False, **shown)
-    court.link("account", left, right)
-    return left, right
-
-
-def order(court: Court, *lines: tuple[str, str, str]) -> tuple[Key, Key]:
-    """An order of (label, quantity, price) lines with its image; its company, too."""
-    left, right = company(court, "Buyer")
-    shown = [line(None, quantity, price, description=label) for label, quantity, price in lines]
-    deal = court.world.crm.add("deals", {"name": "O1", "company_id": left, "currency": "EUR", "lines": shown})
-    made = court.write(RIGHT, "order", CREATE, title="O1", customer=right, cur="EUR", positions=positions(*lines))
-    court.link("order", deal, made)
-    return deal, made
-
-
-def positions(*lines: tuple[str, str, str], **ids: str) -> list[dict[str, Any]]:
-    return [
-        {"item": None, "text": label, "qty": quantity, "price": price, **({"no": ids[label]} if label in ids else {})}
-        for label, quantity, price in lines
-    ]
-
-
-def ids(court: Court, key: Key) -> dict[str, str]:
-    return {row["text"]: row["no"] for row in court.world.erp.get("orders", key)["positions"]}
 
 
 def test_a_history_without_fault_is_clean(court: Court) -> None:

@@ -35,7 +35,7 @@ def test_a_refused_create_is_told_in_one_sentence_without_a_word_twice(tmp_path:
             f"a dead letter: {said} Correct it, then: connector dead-letters retry {dead['id']}",
         ]
         (difference,) = world.json("verify")["differences"]
-        assert difference["reason"] == "not made in erp"
+        assert difference["reason"] == "only in crm"
 
 
 def test_a_difference_stands_under_the_names_of_the_systems(tmp_path: Path) -> None:

@@ -96,6 +96,11 @@ class Judge:
                 }:
                     self.writes.decide(entity, name, unit)
 
+    def remapped(self, entity: str) -> None:
+        """The sync has other fields from now on; what is open was decided before."""
+        kind = self.world.specs[entity].kind
+        self.writes.earlier |= {row.token for row in self.world.look("open_intents", kind, "", MANY)}
+
     def store_ends(self) -> None:
         """The store is about to go back to an older copy of itself."""
         self.writes.store_ends()
@@ -164,12 +169,16 @@ class Judge:
         elif "do not balance" in str(result):
             self.verdicts.find("counts", str(result))
         self._cursors()
-        if self.ledger.open:
+        alive = isinstance(result, Report)
+        if self.ledger.open or not alive:
             with self.world.store.look() as tx:
                 kinds = [spec.kind for spec in self.world.specs.values()]
-                self.ledger.open &= {row.token for kind in kinds for row in tx.open_intents(kind, "", MANY)}
+                rows = {row.token for kind in kinds for row in tx.open_intents(kind, "", MANY)}
+            self.ledger.open &= rows
+            # What it had sent, and never wrote down that it was done, has no known outcome.
+            self._unsure(() if alive else rows & self.ledger.calls.keys())
         self._this_run.clear()
-        self.ledger.run_ended(alive=isinstance(result, Report))
+        self.ledger.run_ended(alive=alive)
         return self.verdicts.new()
 
     def _balanced(self, report: Report) -> None:

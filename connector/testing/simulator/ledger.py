@@ -187,6 +187,12 @@ class Ledger:
         for side in SIDES:
             for held in one.records[side]:
                 held.identity = identity
+        for held in one.live(Side.LEFT):
+            for mate in one.live(Side.RIGHT):
+                for unit, edit in held.shows.items():
+                    shown = mate.shows.get(unit)
+                    if shown is not None and self.same(edit.value, shown.value):
+                        edit.sides = shown.sides = {Side.LEFT, Side.RIGHT}
 
     # -------------------------------------------------------------------------------------------- values
 

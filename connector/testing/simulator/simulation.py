@@ -120,6 +120,7 @@ class Simulation:
             system.end_faults()
         for entity in [name for name, units in self._units.items() if self.world.specs[name].units != units]:
             self.world.set(entity, units=self._units[entity])
+            self.judge.remapped(entity)
         for name in self.webhooks.modes:
             self.webhooks.modes[name] = "none"
         self._wait(["1000"])
@@ -349,6 +350,7 @@ class Simulation:
         here = {unit.name for unit in self.world.specs[entity].units}
         wanted = here ^ {name}
         self.world.set(entity, units=tuple(unit for unit in self._units[entity] if unit.name in wanted))
+        self.judge.remapped(entity)
         return True
 
 
