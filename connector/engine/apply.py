@@ -18,7 +18,7 @@ from connector.engine.endings import close, deleted_side, end, merged_alone, sto
 from connector.engine.item import Item, ItemPlan
 from connector.engine.lease import fence, keep_lease
 from connector.engine.outcomes import Last, take_outcome
-from connector.engine.results import mark_sent, store_results
+from connector.engine.results import mark_sent, merged_meanwhile, store_results
 from connector.engine.work import Work, released_by
 from connector.errors import (
     ConnectorError,
@@ -60,6 +60,8 @@ def apply_batch(work: Work, plans: Sequence[ItemPlan]) -> Effects[list[Item]]:
     for pending in draft.pending:
         outcome = outcomes.get(pending.write.token) or Outcome(None, None, StaleError("changed before it was written"))
         take_outcome(work, pending, outcome, last, at)
+    creates = [(p.side, p.thread.link.id) for p in draft.pending if p.op is Op.CREATE]
+    yield from merged_meanwhile(work, [made for made in creates if made[1] in last.updates], last)
     if draft.pending:
         yield from commit(lambda tx: store_results(tx, work, last, at))
     for thread in threads:

@@ -92,6 +92,10 @@ def _retire(drafter: Drafter, thread: Thread, target: Side) -> None:
     name, value = spec.entity.retire
     record = item.records[target]
     assert record is not None
+    if item.decoded[target].values.get(name) == value:
+        close(drafter, thread, ended=target.other)  # out of use already
+        thread.result = "updated"
+        return
     fields = spec.systems[target].mapping.encode({name: value}, create=False)
     settlement = Settlement(item.keys[target.other], None, None, {}, ["*", *item.conflicts], None, [], {}, True)
     thread.result = "updated"

@@ -17,7 +17,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from connector.engine.effects import Call, Effects, call, commit, look, now
 from connector.engine.likeness import assign, find_alike, own_unlinked, shows
@@ -32,13 +31,13 @@ from connector.engine.recovered import (
     settle_part,
     unmade,
 )
-from connector.engine.results import mark_sent, store_results
+from connector.engine.results import mark_sent, merged_meanwhile, store_results
 from connector.engine.settle_lines import Trust
 from connector.engine.work import Work
 from connector.errors import ConnectorError, DeniedError, StaleError, TransientError, UncertainError
 from connector.model.records import Key, Op, Outcome, Record, Write, WriteResult
-from connector.model.rows import IntentRow, IntentState, LinkRow, LinkState
-from connector.model.values import SIDES, Side, Sides
+from connector.model.rows import IntentRow, IntentState, LinkRow
+from connector.model.values import SIDES, Side
 from connector.ports import Capabilities, Tx
 
 PAGE = 500
@@ -104,29 +103,8 @@ def _page(work: Work, rows: Sequence[IntentRow], found: Found, at: float) -> Eff
 
 
 def _merged_meanwhile(work: Work, rows: Sequence[IntentRow], found: Found) -> Effects[None]:
-    """A record that a create made may have been merged into another since: its source's key leads there, too."""
-    for side in SIDES:
-        made = {
-            key: row.link
-            for row in rows
-            if row.op == Op.CREATE
-            and row.side is side
-            and row.link in found.updates
-            and (key := found.updates[row.link].keys[side]) is not None
-        }
-        if not made:
-            continue
-        owners: dict[Key, LinkRow] = yield from look(
-            lambda tx, side=side, made=made: tx.links_by_key(work.spec.kind, side, made)  # type: ignore[misc]
-        )
-        for key, owner in owners.items():
-            number = made[key]
-            link = found.updates[number]
-            if owner.id != number and owner.state is not LinkState.CLOSED:
-                nothing: Sides[Key | None] = Sides(None, None)
-                none: Sides[bytes | None] = Sides(None, None)
-                found.updates[number] = replace(link, state=LinkState.CLOSED, keys=nothing, prints=none)
-                found.aliases.append((side.other, str(link.keys[side.other]), owner.id))
+    creates = [(row.side, row.link) for row in rows if row.op == Op.CREATE and row.link in found.updates]
+    yield from merged_meanwhile(work, creates, found)
 
 
 def _acked(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
@@ -180,10 +158,10 @@ def _by_natural_key(work: Work, side: Side, rows: Sequence[IntentRow], found: Fo
     for row in rows:
         alike = hits.get(row.token, [])
         if len(alike) == 1:
-            made = work.made_since(alike[0], row.first_sent)
-            settle_intent(work, row, alike[0], found, at, None if made else Trust.UNSURE)
+            settle_intent(work, row, alike[0], found, at, Trust.UNSURE)  # it may as well be a person's
         elif alike:
-            park(work, row, found, at, "uncertain", f"{len(alike)} records are like the one sent")
+            # One of them may be ours: an ambiguous match, for a person to review.
+            park(work, row, found, at, "held", f"{len(alike)} records are like the one sent")
         else:
             again.append(row)
     if again:

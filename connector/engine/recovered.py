@@ -12,6 +12,8 @@ from connector.model.records import Op, Outcome, Record
 from connector.model.rows import CandidateRow, DeadRow, HintRow, IntentRow, JournalRow, LinkRow, LinkState
 from connector.model.values import Values
 
+WAITING = {"uncertain": "outcome unknown", "held": "in match review"}
+
 
 @dataclass(slots=True)
 class Found(Results):
@@ -43,7 +45,7 @@ def park(work: Work, row: IntentRow, found: Found, at: float, code: str, detail:
     """The intent ends as a dead letter."""
     settlement = thaw(row.context)
     key = settlement.source_key or str(row.target)
-    short = "outcome unknown" if code == "uncertain" else f"{work.spec.names[row.side]} refused it"
+    short = WAITING.get(code, f"{work.spec.names[row.side]} refused it")
     kind, side, version = work.spec.kind, row.side.other, settlement.version
     found.done.append(row.token)
     link: int | None = row.link

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from connector.engine.effects import Effects, look
 from connector.engine.lease import fence
 from connector.engine.work import Work
 from connector.model.records import Key, Op
 from connector.model.rows import CandidateRow, DeadRow, HintRow, IntentState, JournalRow, LinkRow, LinkState
-from connector.model.values import SIDES, Side
+from connector.model.values import SIDES, Side, Sides
 from connector.ports import Tx
 
 
@@ -51,6 +52,26 @@ def mark_sent(tx: Tx, work: Work, tokens: Sequence[str], at: float) -> None:
     """These are about to be sent, by the one run that may."""
     fence(tx, work, at)
     tx.mark_intents(tokens, IntentState.SENT, at)
+
+
+def merged_meanwhile(work: Work, creates: Sequence[tuple[Side, int]], results: Results) -> Effects[None]:
+    """A record that a create made may have been merged into another since: its source's key leads there, too."""
+    for side in SIDES:
+        made = {str(results.updates[link].keys[side]): link for s, link in creates if s is side}
+        if not made:
+            continue
+        owners: dict[Key, tuple[int, Key | None]] = yield from look(_partners(work.spec.kind, side, list(made)))
+        for key, (owner, _) in owners.items():
+            link = results.updates[made[key]]
+            if owner != link.id:
+                nothing: Sides[Key | None] = Sides(None, None)
+                none: Sides[bytes | None] = Sides(None, None)
+                results.updates[link.id] = replace(link, state=LinkState.CLOSED, keys=nothing, prints=none)
+                results.aliases.append((side.other, str(link.keys[side.other]), owner))
+
+
+def _partners(kind: str, side: Side, keys: Sequence[Key]) -> Callable[[Tx], dict[Key, tuple[int, Key | None]]]:
+    return lambda tx: tx.partners(kind, side, keys)
 
 
 def store_results(tx: Tx, work: Work, results: Results, at: float) -> None:

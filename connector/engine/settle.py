@@ -122,12 +122,12 @@ def settle(
     values = decoded.values if trust is Trust.OWN or sent is None else sent
     settled = shown if trust is Trust.OWN else work.shape.encodings(values)
     for unit, source_print in settlement.units.items():
+        blank = unit in settlement.blank and not is_blank(shown.get(unit, ABSENT))
+        if trust.doubtful and settled.get(unit) != shown.get(unit):
+            continue
         if unit in settlement.shared:
             _settle_half(base, unit, settlement, target)
-            continue
-        blank = unit in settlement.blank and not is_blank(shown.get(unit, ABSENT))
-        doubtful = trust.doubtful and settled.get(unit) != shown.get(unit)
-        if unit != "lines" and unit in settled and unit in shown and not blank and not doubtful:
+        elif unit != "lines" and unit in settled and unit in shown and not blank:
             base.prints[unit] = _pair(target, source_print, work.shape.print(unit, settled[unit], target, link.id))
             _seal(work, base, unit, settlement, values, target)
     if settlement.written:

@@ -58,6 +58,12 @@ LIMITS: Mapping[str, Limit] = {
         "In the same gap a delete can take an edit with it that nobody has seen.",
         _lacks(lambda can: can.conditional_write),
     ),
+    "limit I16": Limit(
+        "a record that is gone, told by nobody",
+        "Where a system tells no deletes and shows no other record, one that is not found is not taken for deleted: "
+        "it is looked at again and again.",
+        _lacks(lambda can: can.deletes == "feed"),
+    ),
     "limit I15": Limit(
         "created again after a delete",
         "When the state store is put back to an older copy, or a write's outcome was lost, a record that was made and "

@@ -150,3 +150,18 @@ def test_i7_a_value_that_was_agreed_with_an_old_read_is_a_limit_only_where_lists
         court.link("account", left, right)
         court.write(LEFT, "account", UPDATE, left, phone="v2")
         assert ("I7" in court.rules()) is not late
+
+
+@pytest.mark.parametrize("looked", [True, False])
+def test_i9_a_record_that_comes_back_right_before_a_create_was_not_there_to_be_linked(
+    court: Court, looked: bool
+) -> None:
+    left = court.world.crm.add("companies", account("Acme", tax_id="T1"))
+    court.read(LEFT, "account", left)
+    court.world.crm.remove("companies", left)
+    court.world.erp.add("customers", customer("Acme", vat_number="T1"))
+    court.world.crm.restore("companies", left)
+    if looked:
+        court.read(LEFT, "account", left)
+    court.write(LEFT, "account", CREATE, name="Acme", currency="EUR", state="customer", tax_id="T1")
+    assert ("I9" in court.rules()) is looked

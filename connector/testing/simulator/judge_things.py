@@ -105,7 +105,7 @@ class Held:
     unit -> token of our write that brought it.
 
     token: of the write that made it, if we did. seen: process -> number of the newest touch of this record that an
-    answer showed it; known, told: process -> when an answer first showed it, and first said that it has ended.
+    answer showed it; known, told: process -> when an answer first showed it alive, and first said it has ended.
     ended: how, if it did.
     was_removed: a person deleted it, whatever came later.
     """

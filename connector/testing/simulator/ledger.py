@@ -77,9 +77,7 @@ class Ledger:
             if held is None:
                 continue
             gone = record.deleted or record.merged_into is not None
-            held.known.setdefault(self.process, self.number)
-            if gone:
-                held.told.setdefault(self.process, self.number)
+            (held.told if gone else held.known).setdefault(self.process, self.number)
             number, shows = (held.last, {}) if gone else self._version(held, record.fields)
             self._notice(held, shows)
             if number > held.seen.get(self.process, 0):
@@ -141,6 +139,7 @@ class Ledger:
             if touch.kind == "restore":
                 held.ended, held.into = "", None
                 held.told.clear()
+                held.known.clear()  # nobody has been shown it since it is back
             self._refresh(change)
         held.versions.append((self.number, touch.after, dict(held.shows)))
         return change
