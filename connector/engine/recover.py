@@ -193,7 +193,7 @@ def _search(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at:
         else:
             park(work, row, found, at, "uncertain", f"{len(records)} records carry the key {row.external}")
     if again:
-        yield from _send_again(work, side, again, found, at)
+        yield from _by_natural_key(work, side, again, found, at)
 
 
 def _own_records(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
@@ -205,7 +205,7 @@ def _own_records(work: Work, side: Side, rows: Sequence[IntentRow], found: Found
     for row, count in unclear:
         park(work, row, found, at, "uncertain", f"{count} records of that name could be the one made")
     if missing:
-        yield from _send_again(work, side, missing, found, at)
+        yield from _by_natural_key(work, side, missing, found, at)
 
 
 # ------------------------------------------------------------------------------------------------- sending
@@ -232,7 +232,9 @@ def _send_again(work: Work, side: Side, rows: Sequence[IntentRow], found: Found,
             raise answer
         stale = []
         for row, outcome in zip(part, outcomes, strict=True):
-            if isinstance(outcome.error, StaleError) and _remembered(capabilities, row, at):
+            if isinstance(outcome.error, StaleError) and row.op == Op.CREATE:
+                work.leave(row.link, row.side, row.op)  # this try was not done; of the first one it says nothing
+            elif isinstance(outcome.error, StaleError) and _remembered(capabilities, row, at):
                 drop(work, row, found, at, "changed before it was written")
             elif isinstance(outcome.error, StaleError):
                 stale.append(row)

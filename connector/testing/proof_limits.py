@@ -64,6 +64,11 @@ LIMITS: Mapping[str, Limit] = {
         "it is looked at again and again.",
         _lacks(lambda can: can.deletes == "feed"),
     ),
+    "limit I17": Limit(
+        "deleted under another mapping",
+        "A delete is carried out over a change that somebody made while the mapping read the record in another way.",
+        _any,
+    ),
     "limit I15": Limit(
         "created again after a delete",
         "When the state store is put back to an older copy, or a write's outcome was lost, a record that was made and "
