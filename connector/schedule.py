@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
+from connector.clock import SystemClock
 from connector.config import SyncConfig
 
 
@@ -39,10 +41,14 @@ class Schedule:
             executors={"default": ThreadPoolExecutor(1)},  # one at a time, in the order they are added
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
-        for sync in self._syncs:
-            self._scheduler.add_job(self._fire, args=[sync.name])  # without a trigger: now
-        for sync in self._syncs:
-            self._scheduler.add_job(self._fire, self._trigger(sync), args=[sync.name], id=sync.name)
+        now = datetime.fromtimestamp(SystemClock().now(), UTC)
+        for number, sync in enumerate(self._syncs):
+            # The first time at once, in this order. No jobs of their own for that: one that is over and removed while
+            # the scheduler is being stopped makes its thread fail.
+            first = now + timedelta(microseconds=number)
+            self._scheduler.add_job(
+                self._fire, self._trigger(sync), args=[sync.name], id=sync.name, next_run_time=first
+            )
         self._scheduler.start()
 
     def _trigger(self, sync: SyncConfig) -> object:
