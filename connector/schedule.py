@@ -43,8 +43,8 @@ class Schedule:
         )
         now = datetime.fromtimestamp(SystemClock().now(), UTC)
         for number, sync in enumerate(self._syncs):
-            # The first time at once, in this order. No jobs of their own for that: one that is over and removed while
-            # the scheduler is being stopped makes its thread fail.
+            # The first time at once, in this order. Not as entries of their own: one that is over and removed while the
+            # scheduler is being stopped makes its thread fail.
             first = now + timedelta(microseconds=number)
             self._scheduler.add_job(
                 self._fire, self._trigger(sync), args=[sync.name], id=sync.name, next_run_time=first
