@@ -57,7 +57,7 @@ def recover(work: Work) -> Effects[None]:
         at = yield from now()
         yield from _page(work, rows, found, at)
         yield from _merged_meanwhile(work, rows, found)
-        yield from commit(lambda tx, found=found, at=at: store_results(tx, work, found, at), durable=True)  # type: ignore[misc]
+        yield from commit(_stored(work, found, at), durable=True)
         work.tally.extra["recovered"] += len(found.done)
 
 
@@ -75,6 +75,10 @@ def note_open(work: Work) -> Effects[None]:
 
 def _open(kind: str, after: str) -> Callable[[Tx], list[IntentRow]]:
     return lambda tx: tx.open_intents(kind, after, PAGE)
+
+
+def _stored(work: Work, found: Found, at: float) -> Callable[[Tx], None]:
+    return lambda tx: store_results(tx, work, found, at)
 
 
 def _links(ids: Sequence[int]) -> Callable[[Tx], dict[int, LinkRow]]:
