@@ -5,14 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from connector.engine.effects import Call, Commit, Effect, Effects, Look, NewId, Now, Sleep, Tell
-from connector.errors import ConnectorError
+from connector.engine.driver import Driver
+from connector.engine.effects import Call, Commit, Effect
 from connector.model.values import Sides
 from connector.ports import Adapter, Clock, Store
-
-T = TypeVar("T")
 
 When = Literal["before", "after"]
 START = 1_750_000_000.0
@@ -51,55 +49,39 @@ class Names:
         return f"run{self.count:05d}"
 
 
-@dataclass(slots=True)
-class CrashDriver:
-    """Carries out effects in the calling thread, one after the other, and dies at one of them.
+class CrashDriver(Driver):
+    """The production driver in the calling thread alone. It dies at one of the effects that reach the outside.
 
     crash: number of the effect to die at, None for never; every effect of a list counts, so a crash may fall in the
-    middle of one. when: before it is carried out, or after. Effects that reach nothing outside (the time, a name,
-    progress, a look) are not counted: dying there is dying before the next one. count: effects counted so far.
+    middle of one. when: before it is carried out, or after. Calls and commits are counted; dying at anything else (the
+    time, a name, progress, a look) is dying before the next one. count: effects counted so far. trace: what they were.
     """
 
-    adapters: Sides[Adapter]
-    store: Store
-    clock: Clock
-    new_id: Callable[[], str]
-    crash: int | None = None
-    when: When = "before"
-    count: int = 0
-    trace: list[str] = field(default_factory=list)
+    def __init__(
+        self,
+        adapters: Sides[Adapter],
+        store: Store,
+        clock: Clock,
+        new_id: Callable[[], str],
+        crash: int | None = None,
+        when: When = "before",
+    ) -> None:
+        super().__init__(adapters, store, clock, new_id)
+        self.crash = crash
+        self.when = when
+        self.count = 0
+        self.trace: list[str] = []
 
-    def run(self, generator: Effects[T]) -> T:
-        """Drive the generator to its end; its return value. A crash closes nothing: the generator is dropped."""
-        answer: Any = None
-        failure: Exception | None = None
-        while True:
-            try:
-                effect = generator.throw(failure) if failure is not None else generator.send(answer)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-            answer, failure = None, None
-            try:
-                if isinstance(effect, Sequence):
-                    answer = [self._guarded(one) for one in effect]
-                else:
-                    answer = self._one(effect)
-            except Exception as error:
-                failure = error
-
-    def _guarded(self, effect: Effect) -> Any:
-        try:
-            return self._one(effect)
-        except ConnectorError as error:
-            return error
+    def _several(self, effects: Sequence[Effect]) -> list[Any]:
+        return [self._guarded(effect) for effect in effects]
 
     def _one(self, effect: Effect) -> Any:
         if not isinstance(effect, Call | Commit):
-            return self._quiet(effect)
+            return super()._one(effect)
         self.count += 1
-        die = self.crash == self.count
+        self._begins()
         self.trace.append(f"{effect.side} {effect.method}" if isinstance(effect, Call) else "commit")
+        die = self.crash == self.count
         if die and self.when == "before":
             raise Crash
         try:
@@ -108,24 +90,9 @@ class CrashDriver:
             if die:
                 raise Crash
 
-    def _loud(self, effect: Call | Commit) -> Any:
-        if isinstance(effect, Call):
-            return getattr(self.adapters[effect.side], effect.method)(*effect.args)
-        with self.store.begin(durable=effect.durable) as tx:
-            return effect.body(tx)
+    def _begins(self) -> None:
+        """The effect with number `count` is about to be carried out."""
 
-    def _quiet(self, effect: Effect) -> Any:
-        match effect:
-            case Look(body):
-                with self.store.look() as tx:
-                    return body(tx)
-            case Now():
-                return self.clock.now()
-            case Sleep(seconds):
-                return self.clock.sleep(seconds)
-            case NewId():
-                return self.new_id()
-            case Tell():
-                return None
-            case _:
-                raise TypeError(f"not an effect: {effect!r}")
+    def _loud(self, effect: Call | Commit) -> Any:
+        """Carry it out."""
+        return super()._one(effect)

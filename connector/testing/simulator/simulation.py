@@ -173,7 +173,7 @@ class Simulation:
     # ------------------------------------------------------------------------------------------------- runs
 
     def _run(self, run: Run) -> None:
-        driver = SimDriver(self.world, tick=self._tick, note=self._note, commits=self._commits)
+        driver = SimDriver(self.world, self._tick, self._note, self._commits)
         outer = self.judge.process
         self._depth += 1
         self.judge.process = f"process {self._depth}"
