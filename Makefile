@@ -58,7 +58,8 @@ prove: $(VENV)/.dev ## try to break the sync, hours; writes docs/proof.md. Minut
 FLAGS = $(if $(OPERATIONS),--operations $(OPERATIONS)) $(if $(SEEDS),--seeds $(SEEDS))
 
 mutants: $(VENV)/.dev ## put bugs in on purpose: each has to be noticed (half an hour). One: make mutants ONLY="cursor first"
-	@$(BIN)/python -m tests.mutants.run $(if $(ONLY),--only "$(ONLY)")
+	@mkdir -p build
+	@$(BIN)/python -m tests.mutants.run --workers $(WORKERS) $(if $(ONLY),--only "$(ONLY)",--json build/mutants.json)
 
 pins: ## take the newest allowed versions into constraints.txt
 	@rm -rf $(PINS)
