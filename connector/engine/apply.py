@@ -19,7 +19,7 @@ from connector.engine.item import Item, ItemPlan
 from connector.engine.lease import fence, keep_lease
 from connector.engine.outcomes import Last, take_outcome
 from connector.engine.results import mark_sent, merged_meanwhile, store_results
-from connector.engine.work import Work, released_by
+from connector.engine.work import Work, released_by, with_seen
 from connector.errors import (
     ConnectorError,
     StaleError,
@@ -49,7 +49,7 @@ def apply_batch(work: Work, plans: Sequence[ItemPlan]) -> Effects[list[Item]]:
     yield from take_ids(work, len(plans))
     survivors = yield from _survivors(work, plans)
     drafter = Drafter(work, at)
-    threads = [_draft(drafter, plan, survivors) for plan in plans]
+    threads = [_noted(drafter, plan, survivors) for plan in plans]
     draft = drafter.draft
     yield from commit(lambda tx: _first_commit(tx, work, draft, at), durable=True)
     given_up = yield from _second_commit(work, draft)
@@ -70,6 +70,21 @@ def apply_batch(work: Work, plans: Sequence[ItemPlan]) -> Effects[list[Item]]:
     if last.denied is not None:
         raise last.denied
     return [_again(thread) for thread in threads if thread.follow]
+
+
+def _noted(drafter: Drafter, plan: ItemPlan, survivors: Mapping[tuple[Side, Key], LinkRow]) -> Thread:
+    """Draft one item, and note the versions it was decided on, also where its link is left as it is."""
+    item, before = plan.item, plan.item.link
+    if before is None or item.fresh:
+        return _draft(drafter, plan, survivors)
+    for side in SIDES:
+        item.link = with_seen(item.link or before, side, item.records[side])
+    updates = drafter.draft.updates
+    known = len(updates)
+    thread = _draft(drafter, plan, survivors)
+    if item.link is not None and item.link is not before and len(updates) == known:
+        updates.append(item.link)
+    return thread
 
 
 def _draft(drafter: Drafter, plan: ItemPlan, survivors: Mapping[tuple[Side, Key], LinkRow]) -> Thread:
@@ -100,7 +115,7 @@ def _draft(drafter: Drafter, plan: ItemPlan, survivors: Mapping[tuple[Side, Key]
     if plan.step in (Step.KEEP, Step.MERGE):
         return drafter.merge(plan)
     if item.fresh:
-        return _not_linked(drafter, item, survivors)
+        return _not_yet(drafter, item) if plan.step is Step.WAIT else _not_linked(drafter, item, survivors)
     return end(drafter, plan, survivors)
 
 
@@ -143,6 +158,20 @@ def _not_linked(drafter: Drafter, item: Item, survivors: Mapping[tuple[Side, Key
     return thread
 
 
+def _not_yet(drafter: Drafter, item: Item) -> Thread:
+    """Two records that belong together, one of which was read as it no longer is: both are looked at again.
+
+    The other one is remembered for matching: whichever comes up first finds its partner.
+    """
+    for side in SIDES:
+        key = item.keys[side]
+        if key is not None and (side, key) not in drafter.work.behind:
+            drafter.candidate(item, side)
+            drafter.hint(side, key, "an old version was read of its partner", drafter.now + drafter.spec.settle)
+    drafter.work.tally.extra["unconfirmed"] += 1
+    return Thread(item, LinkRow(0, "", LinkState.HALF, item.keys), Base(), "skipped")
+
+
 def _survivors(work: Work, plans: Sequence[ItemPlan]) -> Effects[dict[tuple[Side, Key], LinkRow]]:
     found: dict[tuple[Side, Key], LinkRow] = {}
     for side in SIDES:
@@ -177,8 +206,6 @@ def _first_commit(tx: Tx, work: Work, draft: Draft, at: float) -> None:
         ended = [key for s, key in draft.tombstones if s is side]
         if ended:
             tx.add_tombstones(kind, side, ended, work.started)
-    if draft.aliases:
-        store_aliases(tx, kind, draft)
     if draft.intents:
         tx.put_intents(draft.intents)
     if draft.closed:
@@ -187,6 +214,8 @@ def _first_commit(tx: Tx, work: Work, draft: Draft, at: float) -> None:
         tx.put_conflicts(draft.conflicts)
     if draft.hints:
         tx.put_hints(draft.hints)
+    if draft.aliases:
+        store_aliases(tx, kind, draft)  # releases hints: those of this very batch, too
     if draft.dead:
         tx.put_dead(draft.dead)
     if draft.journal:

@@ -19,7 +19,7 @@ from connector.merge.fields import Decision, Verb
 from connector.merge.records import Status, Step, decide_record
 from connector.merge.rules import Flow, Unit
 from connector.model.entities import FieldType
-from connector.model.records import Key
+from connector.model.records import Key, Record
 from connector.model.rows import ConflictRow, LinkState
 from connector.model.values import SIDES, Side, Sides, maybe
 from connector.ports import Tx
@@ -126,14 +126,27 @@ class Assessor(Units):
             return Status.DELETED
         if link.state is LinkState.CLOSED:
             return Status.RESTORED
-        announced = self.work.behind.get((side, record.key))
-        if any(self.work.later(side, known, record.version) for known in (link.seen[side], announced)):
+        if self.work.later(side, link.seen[side], record.version) or self._is_behind(side, record):
             return Status.UNKNOWN
+        if self._ended_by_us(side.other):
+            return Status.RESTORED
         if self.item.wholes[side] == link.prints[side]:
             return Status.UNCHANGED
         # After a change of the mapping prints of whole records tell nothing; those of its units still do.
         same = link.layout != self.work.layout and link.base is not None and not self._differs(base, side)
         return Status.UNCHANGED if same else Status.CHANGED
+
+    def _is_behind(self, side: Side, record: Record) -> bool:
+        """Whether a newer version of the record is known of than could be read."""
+        return self.work.later(side, self.work.behind.get((side, record.key)), record.version)
+
+    def _ended_by_us(self, side: Side) -> bool:
+        """Whether we deleted this record and an older store knows nothing of it: we do so only when its partner ended.
+
+        What shows of the partner now came back since.
+        """
+        record = self.item.records[side]
+        return record is not None and record.deleted and self.work.is_last_ours(side, record)
 
     def _told(self) -> bool:
         """Whether a person was asked about exactly this and has not answered."""
@@ -197,6 +210,9 @@ class Assessor(Units):
         target = source.other
         if self.spec.entity.projects and not any(unit.flow.allows(target) for unit in self.spec.units):
             plan.reason = f"a {self.spec.entity.name} comes from {self.spec.names[target]}"
+        elif self._is_behind(source, record):
+            plan.waits = ""
+            plan.reason = "an old version was read"
         elif item.doubt:
             plan.reason = item.doubt
             plan.refused = True

@@ -15,13 +15,14 @@ from connector.errors import NoImageError, RejectedError
 from connector.merge.base import Base, pack
 from connector.merge.fields import Verb
 from connector.merge.oscillation import forget_writes
+from connector.merge.rules import Unit
 from connector.model.canonical import CANON_REV, dump
 from connector.model.records import Key, Op
 from connector.model.rows import (
     LinkRow,
     LinkState,
 )
-from connector.model.values import SIDES, Line, Side, Sides, Value, maybe, only
+from connector.model.values import SIDES, Line, Ref, Side, Sides, Value, maybe, only
 
 WAITS = 6 * 3600.0
 
@@ -117,6 +118,7 @@ class Drafter(Rows):
         if not written:
             prints = maybe(self._whole(item, Side.LEFT, link.id), self._whole(item, Side.RIGHT, link.id))
         seen = Sides(self._version(item, Side.LEFT), self._version(item, Side.RIGHT))
+        settled = self._end_doubts(thread.base, plan)
         thread.link = replace(
             thread.link,
             gen=thread.link.gen + len(written),
@@ -128,9 +130,22 @@ class Drafter(Rows):
         )
         if item.fresh:
             self.draft.inserts.append(thread.link)
-        elif written or plan.units or prints != link.prints or seen != link.seen or link.layout != self.work.layout:
+        elif (
+            written
+            or plan.units
+            or settled
+            or (prints, seen, self.work.layout) != (link.prints, link.seen, link.layout)
+        ):
             self.draft.updates.append(thread.link)
         return thread
+
+    def _end_doubts(self, base: Base, plan: ItemPlan) -> bool:
+        """Both sides were looked at: what agrees is agreed, whoever wrote it, and what was overwritten is named."""
+        undecided = (Verb.CONFLICT, Verb.HOLD, Verb.DEFER)
+        still = {unit.unit.name for unit in plan.units if unit.decision.verb in undecided}
+        ended = {(unit, left) for unit, left in base.doubted if unit not in still}
+        base.doubted -= ended
+        return bool(ended)
 
     def _unit(self, thread: Thread, plan: UnitPlan) -> None:
         """Rows for one unit that is not kept."""
@@ -142,6 +157,7 @@ class Drafter(Rows):
         elif verb is Verb.CONFLICT:
             thread.result = "held"
             self.conflict(link.id, name, plan.freezes, self._prints(thread, name))
+            self._await_merge(item, plan.unit)
             self.work.tally.extra["conflicts"] += 1
         elif verb is Verb.HOLD:
             thread.result = "held"
@@ -160,11 +176,19 @@ class Drafter(Rows):
     def _defer(self, side: Side, key: Key, unit: str, waits: str | None) -> None:
         """A hint that ends with the wait. A record has one hint: what is released first has it looked at as a whole."""
         reason = f"{unit} waits"
-        last = self.draft.hints[-1] if self.draft.hints else None
-        if last is not None and (last.side, last.key) == (side, key) and last.waits is not None:
+        mine = [hint for hint in self.draft.hints[-2:] if (hint.side, hint.key) == (side, key)]
+        last = mine[-1] if mine else None
+        if last is not None and last.waits is not None:
             names = last.reason.removesuffix(" waits").removesuffix(" wait")
             reason, waits = f"{names}, {unit} wait", last.waits
         self.hint(side, key, reason, self.now + WAITS, waits)
+
+    def _await_merge(self, item: Item, unit: Unit) -> None:
+        """References that differ come to lead to one thing where either of theirs is merged: then it is looked at."""
+        for side in SIDES if len(unit.fields) == 1 else ():
+            ref = item.decoded[side].values.get(unit.fields[0])
+            if isinstance(ref, Ref):
+                self._defer(side, str(item.keys[side]), unit.name, f"{self.spec.kind_of(ref.entity)}/{side}/{ref.key}")
 
     def _deferred_from(self, item: Item, plan: UnitPlan) -> Side:
         parts = (plan.waits or "").split("/")

@@ -11,7 +11,7 @@ from connector.engine.drafter import Drafter
 from connector.engine.item import Item, ItemPlan
 from connector.engine.settle import Settlement
 from connector.engine.work import MISSING
-from connector.merge.records import Step
+from connector.merge.records import Status, Step
 from connector.model.records import Key, Op
 from connector.model.rows import ConflictRow, LinkRow, LinkState
 from connector.model.values import SIDES, Side, Sides, maybe
@@ -38,7 +38,8 @@ def end(drafter: Drafter, plan: ItemPlan, survivors: Mapping[tuple[Side, Key], L
     elif step is Step.MERGED:
         _merged(drafter, thread, survivors)
     elif step is Step.HOLD:
-        reason = plan.reason or (RESTORED if item.link.state is LinkState.CLOSED else CHANGED)
+        back = plan.status is not None and Status.RESTORED in (plan.status.left, plan.status.right)
+        reason = plan.reason or (RESTORED if back else CHANGED)
         _held_or_decided(drafter, thread, reason)
     else:
         _confirm(drafter, thread, step)

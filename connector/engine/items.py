@@ -84,7 +84,7 @@ def recall(work: Work) -> Effects[None]:
         after = 0
         while singles := work.spool.singles(side, after, 500):
             after = singles[-1].seq
-            prints = [work.match_prints(side, work.decode(side, found.record)) for found in singles]
+            prints = [_prints(work, side, found) for found in singles]
             alike: list[CandidateRow] = yield from look(_alike(kind, [[p[rule] for p in prints] for rule in rules]))
             for row in alike:
                 wanted[row.side].add(row.key)
@@ -144,7 +144,13 @@ def _print_singles(work: Work, side: Side) -> None:
     after = 0
     while singles := work.spool.singles(side, after, 500):
         after = singles[-1].seq
-        work.spool.add_prints([(f.seq, work.match_prints(side, work.decode(side, f.record))) for f in singles])
+        work.spool.add_prints([(f.seq, _prints(work, side, f)) for f in singles])
+
+
+def _prints(work: Work, side: Side, found: Found) -> tuple[bytes, ...]:
+    """The prints an unlinked record is matched by: those of its newest version that is known."""
+    known = work.outrun.get((side, found.record.key))
+    return known if known is not None else work.match_prints(side, work.decode(side, found.record))
 
 
 def project(work: Work, *, dry: bool) -> Effects[None]:

@@ -11,7 +11,7 @@ from connector.engine.lease import keep_lease
 from connector.engine.work import MISSING, Work, links_of
 from connector.errors import NotFoundError
 from connector.model.records import Key, Op, Page, Record
-from connector.model.rows import DeadRow, HintRow, LinkRow, LinkState
+from connector.model.rows import CandidateRow, DeadRow, HintRow, LinkRow, LinkState
 from connector.model.values import SIDES, Side, Sides
 from connector.ports import Tx
 
@@ -91,13 +91,14 @@ def _fill(work: Work, side: Side, records: Sequence[Record]) -> Effects[list[Rec
     ]
 
 
-Known = tuple[dict[Key, LinkRow], set[Key], dict[Key, DeadRow]]
+Known = tuple[dict[Key, LinkRow], set[Key], dict[Key, DeadRow], dict[Key, CandidateRow]]
 
 
 def _known(tx: Tx, kind: str, side: Side, keys: Sequence[Key]) -> Known:
     links = tx.links_by_key(kind, side, keys)
     rest = [key for key in keys if key not in links]
-    return links, tx.tombstones(kind, side, rest) if rest else set(), tx.dead_by_key(kind, side, keys)
+    ended, unlinked = (tx.tombstones(kind, side, rest), tx.candidates_by_key(kind, side, rest)) if rest else (set(), {})
+    return links, ended, tx.dead_by_key(kind, side, keys), unlinked
 
 
 def take_records(
@@ -110,13 +111,14 @@ def take_records(
     forced: bool = False,
 ) -> Effects[None]:
     """Sort records into unchanged, work for the spool, and what needs none. forced: hints; never taken as unchanged."""
-    links, _, dead = known
+    links, _, dead, _ = known
     linked: list[tuple[int, Record | None, Key]] = []
     unlinked: list[Unlinked] = []
     seen: list[LinkRow] = []
     unsure: list[Key] = []
     again: list[Key] = []
     over: list[Key] = []
+    behind: list[HintRow] = []
     for record in records:
         link = links.get(record.key)
         if _is_over(known, side, record.key, record):
@@ -132,6 +134,7 @@ def take_records(
             # A parked record that is as both last agreed has nothing left to refuse: it is looked at to be released.
             _take_linked(work, side, record, link, linked, seen, again, forced=forced or parked is not None)
         else:
+            behind.extend(_outrun(work, side, record, known))
             _take_unlinked(work, side, record, unlinked)
     if linked:
         # The newer one counts, where versions tell. Else what a feed showed stands: a read by key may come from a copy
@@ -144,6 +147,8 @@ def take_records(
         work.spool.note_listed(side, [link.id for link in links.values()])
     if seen and not work.dry:
         yield from commit(lambda tx: tx.update_links(seen))
+    if behind and not work.dry:
+        yield from commit(lambda tx: tx.put_hints(behind))
     if over and not work.dry:
         yield from commit(lambda tx: _forget(tx, work.spec.kind, side, over))
     if again and not work.dry:
@@ -201,13 +206,32 @@ def _is_over(known: Known, side: Side, key: Key, record: Record | None) -> bool:
     An alias is the image of a record that was merged away, frozen for ever. A closed link comes up again only when its
     record on that side had ended (its print was cleared) and is alive again.
     """
-    links, tombstones, _ = known
+    links, tombstones, _, _ = known
     gone = record is None or record.deleted or record.merged_into is not None
     link = links.get(key)
     if link is None:
         merged = record is not None and record.merged_into is not None  # its key may lead to the survivor
         return (gone and not merged) or key in tombstones
     return link.keys[side] != key or (link.state is LinkState.CLOSED and (gone or link.prints[side] is not None))
+
+
+def _outrun(work: Work, side: Side, record: Record, known: Known) -> list[HintRow]:
+    """An unlinked record of which an earlier run saw a newer version: it decides nothing (I28), and is read again.
+
+    What matched it then still does: a partner of it is not taken for a record without one.
+    """
+    _, _, dead, candidates = known
+    parked, row, place = dead.get(record.key), candidates.get(record.key), (side, record.key)
+    work.outrun.pop(place, None)
+    versions = [one.version for one in (parked, row) if one is not None]
+    newer = next((version for version in versions if work.later(side, version, record.version)), None)
+    if newer is None:
+        return []
+    work.behind[place] = newer
+    if row is not None:
+        work.outrun[place] = row.prints
+    due = work.looked + BEHIND
+    return [HintRow(work.spec.kind, side, record.key, newer, "an old version was read", due, 0, None, work.looked)]
 
 
 def _take_unlinked(work: Work, side: Side, record: Record, unlinked: list[Unlinked]) -> None:

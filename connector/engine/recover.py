@@ -3,7 +3,8 @@
 | intent | target offers | what is done |
 |---|---|---|
 | PLANNED | any | never sent: dropped, planned again |
-| create | unique external key, or a live idempotency key | the same bytes again: the same record answers |
+| create | unique external key, or a live idempotency key | the same bytes again: the same record answers; a refusal |
+| | | while the key is alive says nothing of the first time: it stays open |
 | create | searchable external key | after `settle`: one hit of ours is it; none: sent again; more: a person |
 | create | created-by filter | after `settle`: an unlinked record of ours that shows what was sent, or the only one |
 | | | of that name; none: sent again; several: a person |
@@ -25,6 +26,7 @@ from connector.engine.recovered import (
     close_intent,
     drop,
     not_shown,
+    note_seen,
     park,
     sent_of,
     settle_intent,
@@ -34,7 +36,15 @@ from connector.engine.recovered import (
 from connector.engine.results import mark_sent, merged_meanwhile, store_results
 from connector.engine.settle_lines import Trust
 from connector.engine.work import Work
-from connector.errors import ConnectorError, DeniedError, StaleError, TransientError, UncertainError
+from connector.errors import (
+    ConnectorError,
+    DeniedError,
+    NotFoundError,
+    RejectedError,
+    StaleError,
+    TransientError,
+    UncertainError,
+)
 from connector.model.records import Key, Op, Outcome, Record, Write, WriteResult
 from connector.model.rows import IntentRow, IntentState, LinkRow
 from connector.model.values import SIDES, Side
@@ -57,6 +67,7 @@ def recover(work: Work) -> Effects[None]:
         at = yield from now()
         yield from _page(work, rows, found, at)
         yield from _merged_meanwhile(work, rows, found)
+        at = yield from now()
         yield from commit(_stored(work, found, at), durable=True)
         work.tally.extra["recovered"] += len(found.done)
 
@@ -120,6 +131,7 @@ def _acked(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: 
     for row in rows:
         record = records.get(keys[row.token])
         if record is None or record.fields is None:
+            note_seen(row, record, found)
             drop(work, row, found, at, "written, and gone since")
         elif record.version == row.pre_version:
             work.leave(row.link, row.side, row.op)
@@ -236,8 +248,9 @@ def _send_again(work: Work, side: Side, rows: Sequence[IntentRow], found: Found,
             raise answer
         stale = []
         for row, outcome in zip(part, outcomes, strict=True):
-            if isinstance(outcome.error, StaleError) and row.op == Op.CREATE:
-                work.leave(row.link, row.side, row.op)  # this try was not done; of the first one it says nothing
+            if row.op == Op.CREATE and _tells_nothing(capabilities, row, outcome, at):
+                work.note_trouble(str(outcome.error))
+                work.leave(row.link, row.side, row.op)
             elif isinstance(outcome.error, StaleError) and _remembered(capabilities, row, at):
                 drop(work, row, found, at, "changed before it was written")
             elif isinstance(outcome.error, StaleError):
@@ -253,6 +266,13 @@ def _send_again(work: Work, side: Side, rows: Sequence[IntentRow], found: Found,
 def _remembered(capabilities: Capabilities, row: IntentRow, at: float) -> bool:
     """Whether the target would have answered as the first time, had it done this before."""
     return at - (row.first_sent or at) < capabilities.idempotency - RESERVE
+
+
+def _tells_nothing(capabilities: Capabilities, row: IntentRow, outcome: Outcome, at: float) -> bool:
+    """Whether a create was refused that is remembered if it was done before: of that time a refusal says nothing."""
+    if isinstance(outcome.error, StaleError):
+        return True
+    return isinstance(outcome.error, (RejectedError, NotFoundError)) and _remembered(capabilities, row, at)
 
 
 def _write(work: Work, row: IntentRow) -> Write:
@@ -282,6 +302,7 @@ def _take(work: Work, row: IntentRow, outcome: Outcome, found: Found, at: float)
         not_shown(work, row, outcome, found, at)
     elif isinstance(error, (UncertainError, TransientError, DeniedError)):
         work.leave(row.link, row.side, row.op)
+        found.unsure.extend([row.token] if isinstance(error, UncertainError) else [])
     else:
         park(work, row, found, at, error.code, str(error))
 
@@ -308,11 +329,12 @@ def _read_back(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, 
     for row in rows:
         record = records.get(str(row.target))
         if record is None or record.fields is None or row.op != Op.UPDATE:
+            note_seen(row, record, found)
             drop(work, row, found, at, "outcome unknown, read again")
             unmade(row, found)
             continue
         if shows(work.decode(side, record).values, sent_of(work, row)):
-            settle_intent(work, row, record, found, at)
+            settle_intent(work, row, record, found, at, None if work.is_last_ours(side, record) else Trust.ALIKE)
         else:
             settle_part(work, row, record, found)
             drop(work, row, found, at, "outcome unknown, read again")
@@ -333,6 +355,7 @@ def _deletes(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at
         elif record.version == row.pre_version:
             again.append(row)
         else:
+            note_seen(row, record, found)
             drop(work, row, found, at, "changed before it was deleted")
     if again:
         yield from _send_again(work, side, again, found, at)

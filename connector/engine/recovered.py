@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from connector.engine.results import Results
 from connector.engine.settle import Settlement, forget, sent_values, settle, thaw
 from connector.engine.settle_lines import Trust
-from connector.engine.work import Work, released_by
+from connector.engine.work import Work, released_by, with_seen
 from connector.model.records import Op, Outcome, Record
 from connector.model.rows import CandidateRow, DeadRow, HintRow, IntentRow, JournalRow, LinkRow, LinkState
 from connector.model.values import Values
@@ -20,6 +20,14 @@ class Found(Results):
     """What recovery learned in one page of intents. links: theirs."""
 
     links: dict[int, LinkRow] = field(default_factory=dict)
+
+
+def note_seen(row: IntentRow, record: Record | None, found: Found) -> None:
+    """Its target was read: a copy that lags behind must not show it as it was before."""
+    link = found.updates.get(row.link, found.links[row.link])
+    noted = with_seen(link, row.side, record)
+    if noted is not link:
+        found.updates[row.link] = noted
 
 
 def drop(work: Work, row: IntentRow, found: Found, at: float, reason: str) -> None:

@@ -129,12 +129,14 @@ def settle(
             _settle_half(base, unit, settlement, target)
         elif unit != "lines" and unit in settled and unit in shown and not blank:
             base.prints[unit] = _pair(target, source_print, work.shape.print(unit, settled[unit], target, link.id))
+            _doubt(base, unit, target, trust)
             _seal(work, base, unit, settlement, values, target)
     if settlement.written:
         note_writes(base, target, settlement.written, work.started)
     if settlement.lines is not None:
         lines, wanted = decoded.values.get("lines"), values.get("lines")
         LineSettler(work, link.id, base, target, trust).settle(settlement.lines, settlement.removed, lines, wanted)
+        _doubt(base, "lines", target, trust)
         base.prints.pop("lines", None)  # nobody has yet looked at what else the list shows
         agreed = trust is Trust.OWN and "lines" in settlement.units and "lines" not in settlement.shared
         if "lines" in shown and agreed and _lines_agreed(work, link.id, base, target, decoded.values.get("lines")):
@@ -160,6 +162,12 @@ def settle(
         base=pack(base, work.shape.layout),
     )
     return after, decoded, shown
+
+
+def _doubt(base: Base, unit: str, target: Side, trust: Trust) -> None:
+    """Note whether what the target shows was written by us beyond doubt: if not, it is named when it is overwritten."""
+    place = (unit, target is Side.LEFT)
+    base.doubted = base.doubted - {place} if trust.proven else base.doubted | {place}
 
 
 def _settle_half(base: Base, unit: str, settlement: Settlement, target: Side) -> None:

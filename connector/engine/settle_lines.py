@@ -25,18 +25,25 @@ class Trust(StrEnum):
     OWN: it is the result of the write: what it shows was agreed. APPLIED: the write was done, somebody may have written
     since: where it shows something else, what was sent is the base, and the next plan sees the change. UNSURE: the
     write may never have been done: only what shows as it was sent is agreed. PARTLY: as UNSURE, of an update; a line
-    that was sent as new and is there all the same came with it, whatever somebody made of it since.
+    that was sent as new and is there all the same came with it, whatever somebody made of it since. ALIKE: it shows
+    all that was sent, and nobody can say who wrote it.
     """
 
     OWN = "own"
     APPLIED = "applied"
     UNSURE = "unsure"
     PARTLY = "partly"
+    ALIKE = "alike"
 
     @property
     def doubtful(self) -> bool:
         """Whether the write may never have been done."""
         return self in (Trust.UNSURE, Trust.PARTLY)
+
+    @property
+    def proven(self) -> bool:
+        """Whether the write was done beyond doubt."""
+        return self in (Trust.OWN, Trust.APPLIED)
 
 
 class SettledLine(msgspec.Struct, array_like=True):

@@ -8,7 +8,7 @@ from connector.engine.item import Item, Partners, UnitPlan, UnlinkedError
 from connector.engine.work import Work
 from connector.errors import NoImageError
 from connector.merge.base import Base
-from connector.merge.fields import Cell, Decision, Verb, decide
+from connector.merge.fields import Cell, Decision, Verb, decide, naming
 from connector.merge.functions import FUNCTIONS
 from connector.merge.lines import LineTools, merge_lines
 from connector.merge.oscillation import oscillates
@@ -117,6 +117,7 @@ class Units:
             mergeable=self._mergeable(unit, base),
             no_image=frozenset(no_image),
             unlinked=frozenset(unlinked),
+            doubted=_doubted(base, unit),
         )
         return cell, carried, reason, waits
 
@@ -234,7 +235,7 @@ class Units:
         if merged.decision.verb is Verb.KEEP and merged.decision.row != 0 and not frozen:
             # Looked at in full, and nothing to do: drift that is ignored, or lines in another order. So it stays.
             merged.decision = Decision(Verb.ADOPT, 2 if unit.flow is Flow.BOTH else 10)
-        plan = UnitPlan(unit, merged.decision, lines=merged)
+        plan = UnitPlan(unit, naming(merged.decision, _doubted(base, unit)), lines=merged)
         for side in SIDES:
             writes = merged.writes[side]
             if writes is not None:
@@ -283,6 +284,10 @@ class Units:
 
 def empty(values: Mapping[str, Value]) -> bool:
     return all(value is None or value == "" or value == () for value in values.values())
+
+
+def _doubted(base: Base, unit: Unit) -> frozenset[Side]:
+    return frozenset(side for side in SIDES if (unit.name, side is Side.LEFT) in base.doubted)
 
 
 def _still(conflict: ConflictRow, now: Sides[bytes]) -> bool:

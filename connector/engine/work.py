@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
@@ -70,7 +70,8 @@ class Work:
     """One run of one sync. looked: when the hints were read last; one that came since is not dropped unread.
 
     behind: versions that were announced for records of which only older ones could be read. doubted: records that an
-    earlier run did not find. unlinked_own: how many records were read that we made, that no link knows and that carry
+    earlier run did not find. outrun: match prints of unlinked records of which an earlier run saw a newer version than
+    could be read now. unlinked_own: how many records were read that we made, that no link knows and that carry
     no key of the other side.
     """
 
@@ -101,6 +102,7 @@ class Work:
     missing_since: dict[tuple[Side, Key], float] = field(default_factory=dict)
     behind: dict[tuple[Side, Key], Version] = field(default_factory=dict)
     doubted: set[tuple[Side, Key]] = field(default_factory=set)
+    outrun: dict[tuple[Side, Key], tuple[bytes, ...]] = field(default_factory=dict)
     unlinked_own: Counter[Side] = field(default_factory=Counter)
     made: dict[int, LinkRow] = field(default_factory=dict)
     made_up: Iterator[int] = field(default_factory=lambda: count(MADE_UP))
@@ -194,6 +196,14 @@ def released_by(links: Iterable[LinkRow]) -> list[str]:
 def plain(value: object) -> str:
     """A value as it is compared on first link: letters and digits, without case."""
     return "".join(c for c in str(value).casefold() if c.isalnum()) if value is not None else ""
+
+
+def with_seen(link: LinkRow, side: Side, record: Record | None) -> LinkRow:
+    """The link that knows of this version of its record, whatever comes of it: an older one is stale from now on."""
+    known = link.seen[side]
+    if record is None or (known is not None and known >= record.version):
+        return link
+    return replace(link, seen=link.seen.with_(side, record.version))
 
 
 def key_of(record: Record | None, fallback: Key) -> Key:

@@ -3,7 +3,7 @@
 A layout is the ordered list of the unit names of a kind, then of its line fields as `lines.FIELD`. A name ends with
 `@` and a revision of how both sides read the unit: prints of another revision do not compare. Blob: version byte;
 presence bits, one per unit; 16 bytes per present unit (left print, right print); then a msgpack tail with the line
-table (two ids and one packed blob a line, made like the record's), sealed values, and the latest writes, if any.
+table (two ids and one packed blob a line, made like the record's), sealed values, the latest writes, and doubts.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class _Tail(msgspec.Struct, array_like=True):
     lines: list[tuple[str, str, bytes]] | None
     sealed: dict[str, bytes]
     writes: list[Written] = []
+    doubted: list[tuple[str, bool]] = []
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -53,6 +54,7 @@ class Base:
     """prints: unit -> (left, right). lines: None while lines never agreed. sealed: unit -> sealed pair of values.
 
     remapped: units that the record's last agreement did not cover as they are read now. writes: our latest ones.
+    doubted: (unit, left) where that side's value was taken for what we wrote, and somebody may have typed the same.
     """
 
     prints: dict[str, Pair] = field(default_factory=dict)
@@ -60,6 +62,7 @@ class Base:
     sealed: dict[str, bytes] = field(default_factory=dict)
     remapped: frozenset[str] = frozenset()
     writes: list[Written] = field(default_factory=list)
+    doubted: set[tuple[str, bool]] = field(default_factory=set)
 
 
 @lru_cache(maxsize=256)
@@ -110,12 +113,12 @@ def pack(base: Base, layout: tuple[str, ...]) -> bytes:
     """One blob for the layout; prints of units outside it are dropped."""
     units, line_fields = _split(layout)
     blob = b"\x01" + _pack_prints(base.prints, units)
-    if base.lines is None and not base.sealed and not base.writes:
+    if base.lines is None and not base.sealed and not base.writes and not base.doubted:
         return blob
     lines = None
     if base.lines is not None:
         lines = [(line.left, line.right, _pack_prints(line.prints, line_fields)) for line in base.lines]
-    return blob + _ENCODER.encode(_Tail(lines, base.sealed, base.writes))
+    return blob + _ENCODER.encode(_Tail(lines, base.sealed, base.writes, sorted(base.doubted)))
 
 
 def unpack(blob: bytes | None, layout: tuple[str, ...], current: tuple[str, ...] | None = None) -> Base:
@@ -134,6 +137,7 @@ def unpack(blob: bytes | None, layout: tuple[str, ...], current: tuple[str, ...]
 def _leave_out(base: Base, old: frozenset[str], new: frozenset[str]) -> None:
     base.prints = {name: pair for name, pair in base.prints.items() if name not in old}
     base.sealed = {name: value for name, value in base.sealed.items() if name not in old}
+    base.doubted = {(name, left) for name, left in base.doubted if name not in old}
     base.remapped = new
     for line in base.lines or ():
         line.prints = {name: pair for name, pair in line.prints.items() if LINE + name not in old}
@@ -146,7 +150,7 @@ def _unpack(blob: bytes, layout: tuple[str, ...]) -> Base:
     base = Base(prints)
     if at < len(body):
         tail = _DECODER.decode(body[at:])
-        base.sealed, base.writes = tail.sealed, tail.writes
+        base.sealed, base.writes, base.doubted = tail.sealed, tail.writes, set(tail.doubted)
         if tail.lines is not None:
             base.lines = [LineBase(left, right, _unpack_prints(p, line_fields)[0]) for left, right, p in tail.lines]
     return base

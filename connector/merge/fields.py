@@ -29,7 +29,8 @@ overwrites a value a person may have typed names the loser.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from connector.merge.rules import Drift, Flow, Policy, Unit
@@ -63,6 +64,7 @@ class Cell:
     empty_*: null, absent or blank. frozen: an open conflict; chosen: the side a person chose.
     newer: the side that is newer beyond doubt. mergeable: the unit's merge function gives a result.
     no_image / unlinked: writing to that side is impossible now (rows 16 and 17).
+    doubted: sides whose base is what we wrote there, or what a person typed alike: nobody knows.
     """
 
     has_base: bool
@@ -77,6 +79,7 @@ class Cell:
     mergeable: bool = False
     no_image: frozenset[Side] = frozenset()
     unlinked: frozenset[Side] = frozenset()
+    doubted: frozenset[Side] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,15 @@ def decide(unit: Unit, cell: Cell) -> Decision:
     for target in targets:
         if target in cell.unlinked:
             return Decision(Verb.DEFER, 17)
-    return decision
+    return naming(decision, cell.doubted)
+
+
+def naming(decision: Decision, doubted: Collection[Side]) -> Decision:
+    """The decision; where it overwrites what may be a person's after all, that side is named as the loser."""
+    target = decision.verb.target
+    if decision.loser is not None or target is None or target not in doubted:
+        return decision
+    return replace(decision, loser=target)
 
 
 def _choose(unit: Unit, cell: Cell) -> Decision:

@@ -9,7 +9,8 @@
 | X | wait | wait | wait | wait | wait |
 
 Source: sync protocol, section 2.2. U equal to base, C differs, D deleted, M missing, X unknown. G (merged into another
-id) closes the link as merged and never deletes the image; Z (alive again after a tombstone) is held for a person.
+id) closes the link as merged and never deletes the image; Z (alive again after a tombstone, or after we deleted the
+other side) is held for a person.
 """
 
 from __future__ import annotations

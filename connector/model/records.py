@@ -20,7 +20,8 @@ class Record:
     """One thing as a system returned it.
 
     fields: None when the feed gave only key and version. deleted: the system says it is gone.
-    merged_into: the key that took it over. created_by / modified_by: the system's name of the principal, if it tells.
+    merged_into: the key that took it over. created_by / modified_by: the system's name of the principal, if it tells;
+    of a deleted record, who deleted it.
     created: in answers of the system; not kept while a run works on the record.
     """
 

@@ -325,3 +325,8 @@ _record(
     lambda r: replace(r, created_by="connector"),
     "created_by_tells_own_records_from_those_of_a_person",
 )
+_record(
+    "ClaimsDeletes",
+    lambda r: replace(r, modified_by="connector") if r.deleted else r,
+    "a_deleted_record_is_told_where_the_system_tells_and_never_as_live",
+)

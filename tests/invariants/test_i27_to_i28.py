@@ -161,6 +161,36 @@ def test_i28_a_read_below_an_announced_version_plans_nothing(worlds: Worlds, pro
     assert (end.get(key)["phone"], end.other.value("A", "phone")) == ("new", "other")
 
 
+@pytest.mark.parametrize(("profile", "side"), COUNTED)
+def test_i28_a_read_below_what_was_seen_of_a_record_without_partner_plans_nothing(
+    worlds: Worlds, profile: str, side: Side
+) -> None:
+    """Its partner comes up, and an old copy shows it under another tax id: both wait, and belong together."""
+    world = worlds.new(PROFILES[profile])
+    world.set("account", creates=frozenset({side}))
+    end = ends(world)[side]
+    end.other.add("B")
+    key = end.add("A", phone="old", tax_id="T-1")
+    copy = Old(end.system, end.object)
+    end.edit(key, phone="new", tax_id="T-2")
+    world.sync()
+    touches = [*end.watch(), *end.other.watch()]
+    end.other.add("A", phone="other", tax_id="T-2")
+    for due in (1.0, 1000.0, 61.0):
+        world.sync()
+        world.clock.advance(due)
+    assert copy.asked > 0
+    assert touches == []
+    assert {hint.side for hint in world.hints()} == set(SIDES), "both are looked at again"
+    copy.catch_up()
+    world.set("account", creates=frozenset(SIDES))
+    world.sync()  # what an old copy showed comes up alone
+    assert touches == []
+    world.settle()
+    assert world.conflicts() == [("phone", "conflict")]
+    assert [one.value("A", "phone") for one in (end, end.other)] == ["new", "other"]
+
+
 @pytest.mark.parametrize("method", ["changes", "scan"])
 @pytest.mark.parametrize("side", SIDES)
 def test_i28_an_old_page_of_a_feed_or_a_full_read_plans_nothing(worlds: Worlds, method: str, side: Side) -> None:

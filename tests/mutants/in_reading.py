@@ -6,6 +6,8 @@ from .mutant import Mutant
 
 READ = "connector/engine/read.py"
 ASSESS = "connector/engine/assess.py"
+ITEMS = "connector/engine/items.py"
+APPLY = "connector/engine/apply.py"
 UNITS = "connector/engine/units.py"
 WORK = "connector/engine/work.py"
 SHAPE = "connector/engine/shape.py"
@@ -52,9 +54,36 @@ IN_READING = (
         "The partner of a record that is behind its announcement is planned with its old state.",
         "I28, 2.1",
         ASSESS,
-        "for known in (link.seen[side], announced))",
-        "for known in (link.seen[side],))",
+        "link.seen[side], record.version) or self._is_behind(side, record):",
+        "link.seen[side], record.version):",
         ("tests/invariants/test_i27_to_i28.py i28",),
+    ),
+    Mutant(
+        "newer version of an unlinked record forgotten",
+        "A record without partner is matched and merged as an old copy shows it.",
+        "I28",
+        READ,
+        "    if newer is None:\n        return []\n",
+        "    return []\n",
+        ("tests/invariants/test_i27_to_i28.py without_partner",),
+    ),
+    Mutant(
+        "old match values of an unlinked record taken",
+        "A record that an old copy shows is matched by what it no longer is: its partner counts as one without.",
+        "I28, I41",
+        ITEMS,
+        "    return known if known is not None else work.match_prints(",
+        "    return work.match_prints(",
+        ("tests/invariants/test_i27_to_i28.py without_partner",),
+    ),
+    Mutant(
+        "mate of an old read not remembered",
+        "Of two that belong together, the one that was read as it is now is not found when the other comes up alone.",
+        "I28",
+        APPLY,
+        '            drafter.candidate(item, side)\n            drafter.hint(side, key, "an old version',
+        '            drafter.hint(side, key, "an old version',
+        ("tests/invariants/test_i27_to_i28.py without_partner",),
     ),
     Mutant(
         "first page taken for all",

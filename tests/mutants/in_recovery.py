@@ -73,6 +73,15 @@ IN_RECOVERY = (
         ("tests/invariants/test_holes_writes.py live_key", "tests/invariants/test_i31_to_i32.py i31"),
     ),
     Mutant(
+        "refused again is never made",
+        "A create that is refused when it is sent again is taken for one that was not done the first time either.",
+        "3.2, I9",
+        RECOVER,
+        "(RejectedError, NotFoundError)) and _remembered(capabilities, row, at)",
+        "(RejectedError, NotFoundError)) and False",
+        ("tests/simulator/test_found.py refused_replay",),
+    ),
+    Mutant(
         "create sent again at once",
         "A create of unknown outcome is looked up before the settle time is over.",
         "3.2, I9",
@@ -80,6 +89,15 @@ IN_RECOVERY = (
         "ripe = [row for row in rest if at - (row.sent or at) >= work.spec.settle]",
         "ripe = list(rest)",
         ("tests/invariants/test_holes_writes.py before_the_settle_time", "tests/invariants/test_i09_to_i12.py i09"),
+    ),
+    Mutant(
+        "settle counted from the note",
+        "The settle time of a write without an answer begins when it was noted, however long before it was sent.",
+        "3.2, I9",
+        "connector/engine/outcomes.py",
+        "        last.unsure.append(token)\n",
+        "",
+        ("tests/simulator/test_found.py slow_process",),
     ),
     Mutant(
         "update looked up at once",

@@ -16,7 +16,7 @@ from connector.testing.simulator.systems import Trick
 from connector.testing.world import account, customer
 
 LEFT, RIGHT = Side.LEFT, Side.RIGHT
-CREATE, UPDATE, SENT = Op.CREATE, Op.UPDATE, IntentState.SENT
+CREATE, UPDATE, DELETE, SENT = Op.CREATE, Op.UPDATE, Op.DELETE, IntentState.SENT
 
 
 @pytest.fixture
@@ -46,6 +46,53 @@ def test_i7_a_write_without_answer_moves_no_base_while_it_is_open_whatever_its_t
         court.read(RIGHT, "account", right)
         court.write(RIGHT, "account", UPDATE, right, tel="v2")
         assert ("I7" in court.rules()) is settled
+
+
+@pytest.mark.parametrize("short", [True, False])
+def test_i7_a_batch_that_is_answered_short_leaves_the_outcome_of_its_first_write_open_too(short: bool) -> None:
+    with opened(UNGUARDED) as court:
+        left, right = company(court, phone="v1")
+        _, other = company(court, "Globex")
+        court.world.crm.edit("companies", left, phone="v2")
+        if short:
+            court.trick(RIGHT, Trick("write", "short"))
+        writes = [Write(UPDATE, right, b'{"tel": "v2"}', None, "one"), Write(UPDATE, other, b"{}", None, "two")]
+        court.world.erp.write("customers", writes)
+        kind = court.world.specs["account"].kind
+        with court.world.store.begin() as tx:
+            rows = [(1, "one", right), (2, "two", other)] if short else []
+            tx.put_intents(
+                [
+                    IntentRow(token, kind, link, RIGHT, "update", key, left, b"", b"", "", None, SENT, 1.0, 1.0)
+                    for link, token, key in rows
+                ]
+            )
+        court.judge.run_ended(report(created=2))
+        court.world.erp.edit("customers", right, tel="v1")
+        court.read(RIGHT, "account", right)
+        court.write(RIGHT, "account", UPDATE, right, tel="v2")
+        assert ("I7" in court.rules()) is not short
+
+
+@pytest.mark.parametrize(
+    ("profile", "looked", "broken"),
+    [(UNGUARDED, "before", False), (UNGUARDED, "after", True), (GUARDED, "before", True)],
+)
+def test_i7_a_list_may_put_back_what_its_target_showed_at_the_last_look_where_nothing_guards_the_write(
+    profile: str, looked: str, broken: bool
+) -> None:
+    with opened(profile) as court:
+        deal, made = order(court, ("a", "2", "1.50"))
+        (row,) = court.world.crm.get("deals", deal)["lines"]
+        court.world.crm.edit("deals", deal, lines=[{**row, "quantity": "5"}])
+        court.read(LEFT, "order", deal)
+        court.world.crm.edit("deals", deal, lines=[{**row, "quantity": "7"}])
+        if looked == "after":
+            court.read(LEFT, "order", deal)
+        court.world.erp.edit("orders", made, positions=positions(("a", "2", "9.00"), a=ids(court, made)["a"]))
+        court.write(LEFT, "order", UPDATE, deal, lines=[{**row, "quantity": "5", "unit_price": "9.00"}])
+        assert ("I7" in court.rules()) is broken
+        assert bool(court.judge.verdicts.narrowed) is not broken
 
 
 @pytest.mark.parametrize("differ", [1, 2])
@@ -105,20 +152,36 @@ def test_i10_records_that_people_merged_crosswise_may_be_linked(court: Court, cr
     assert ("I10" in court.rules(rest=True)) is not crosswise
 
 
-@pytest.mark.parametrize("merged", [True, False])
-def test_i19_a_conflict_over_references_may_stay_open_where_they_came_to_agree_by_a_merge(merged: bool) -> None:
+@pytest.mark.parametrize("again", [True, False])
+def test_i19_a_conflict_may_be_open_over_a_name_that_was_merged_away_and_made_again(again: bool) -> None:
     with opened(GUARDED) as court:
         left, right = company(court, "Child")
         parent, image = company(court, "Parent")
         survivor, _ = company(court, "Globex")
-        court.world.crm.edit("companies", left, parent_id=survivor if merged else parent)
+        court.world.crm.edit("companies", left, parent_id=parent)
         court.world.erp.edit("customers", right, group_of=image)
-        if merged:
-            court.world.crm.merge("companies", parent, survivor)
+        court.world.crm.merge("companies", parent, survivor)
+        if again:
+            court.judge.store_replaced()
+            court.write(LEFT, "account", CREATE, name="Parent", currency="EUR", state="customer")
         with court.world.store.begin() as tx:
             kind = court.world.specs["account"].kind
             tx.put_conflicts([ConflictRow(1, "parent", kind, "conflict", Sides(b"1" * 8, b"2" * 8), 1.0)])
-        assert ("I19" in court.rules(rest=True)) is not merged
+        assert ("I19" in court.rules(rest=True)) is not again
+
+
+@pytest.mark.parametrize("merged", [True, False])
+def test_i17_references_that_a_merge_makes_lead_to_one_thing_were_on_both_sides(merged: bool) -> None:
+    with opened() as court:
+        deal, made = order(court)
+        buyer = court.world.crm.get("deals", deal)["company_id"]
+        other, image = company(court, "Globex")
+        court.world.erp.edit("orders", made, customer=image)
+        if merged:
+            court.world.crm.merge("companies", buyer, other)
+        court.world.crm.remove("deals", deal)
+        court.write(RIGHT, "order", Op.DELETE, made)
+        assert ("I17" in court.rules()) is not merged
 
 
 @pytest.mark.parametrize("when", ["open", "later"])
@@ -165,3 +228,95 @@ def test_i9_a_record_that_comes_back_right_before_a_create_was_not_there_to_be_l
         court.read(LEFT, "account", left)
     court.write(LEFT, "account", CREATE, name="Acme", currency="EUR", state="customer", tax_id="T1")
     assert ("I9" in court.rules()) is looked
+
+
+@pytest.mark.parametrize(
+    ("profile", "known", "back", "allowed"),
+    [
+        ("-u--", False, True, True),
+        ("-uis", False, True, False),  # there a deleted record tells that it was us
+        ("no-delete-feed", False, True, True),
+        ("-u--", True, True, False),  # the store knows of the delete
+        ("-u--", False, False, False),  # nobody had deleted its partner: the first delete was wrong, too
+    ],
+)
+def test_i16_a_delete_that_the_store_forgot_counts_as_a_persons_where_nothing_tells_who_deletes(
+    profile: str, known: bool, back: bool, allowed: bool
+) -> None:
+    with opened(profile) as court:
+        left, right = company(court)
+        if back:
+            court.world.crm.remove("companies", left)
+        court.write(RIGHT, "account", DELETE, right)
+        if back:
+            court.world.crm.restore("companies", left)
+        earlier = court.rules()
+        court.judge.store_replaced()
+        if known:
+            with court.world.store.begin() as tx:
+                tx.add_tombstones(court.world.specs["account"].kind, RIGHT, [right], 1.0)
+        court.write(LEFT, "account", DELETE, left)
+        assert earlier == (set() if back else {"I16"})
+        assert court.rules() == (set() if allowed else {"I16"})
+        assert bool(court.judge.verdicts.limits) is allowed
+
+
+@pytest.mark.parametrize("merged_on", [True, False])
+def test_i42_a_survivor_whose_other_side_was_merged_on_is_the_image_of_a_merged_record(merged_on: bool) -> None:
+    with opened() as court:
+        left, right = company(court)
+        other, image = company(court, "Globex")
+        third, last = company(court, "Initech")
+        court.world.crm.merge("companies", other, left)
+        court.world.erp.merge("customers", right, image)
+        if merged_on:
+            court.world.erp.merge("customers", image, last)
+        court.world.crm.remove("companies", third)
+        court.world.erp.remove("customers", last)
+        kind = court.world.specs["account"].kind
+        with court.world.store.begin() as tx:
+            links = [replace(link, state=LinkState.CLOSED) for link in tx.links_by_id([1, 2, 3]).values()]
+            none: Sides[str | None] = Sides(None, None)
+            tx.update_links([link if link.id == 3 else replace(link, keys=none) for link in links])
+            tx.add_aliases(kind, LEFT, {left: 3, other: 3})
+            tx.add_aliases(kind, RIGHT, {right: 3, image: 3})
+        assert court.rules(rest=True) == (set() if merged_on else {"I42"})
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_i7_a_reference_that_merges_gave_another_name_was_typed_by_nobody(court: Court, typed: bool) -> None:
+    left, right = company(court)
+    other, image = company(court, "Globex")
+    third, last = company(court, "Initech")
+    deal = court.world.crm.add("deals", {"name": "O1", "company_id": other, "currency": "EUR", "lines": []})
+    made = court.write(RIGHT, "order", CREATE, title="O1", customer=image, cur="EUR", positions=[])
+    court.link("order", deal, made)
+    court.world.crm.merge("companies", other, left)
+    court.world.erp.merge("customers", right, image)
+    court.world.crm.edit("deals", deal, company_id=third)
+    if typed:
+        _, shown = company(court, "Umbrella")
+        court.world.erp.edit("orders", made, customer=shown)
+    else:
+        court.world.erp.edit("orders", made, title="O1")
+    court.write(RIGHT, "order", UPDATE, made, customer=last)
+    assert ("I7" in court.rules()) is typed
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_i8_who_replaces_one_of_two_that_crosswise_merges_made_agree_replaces_both(court: Court, agreed: bool) -> None:
+    left, right = company(court, phone="v1")
+    other = court.world.crm.add("companies", account("Globex"))
+    image = court.world.erp.add("customers", customer("Globex", tel="v1" if agreed else "v2"))
+    court.link("account", other, image)
+    court.world.crm.merge("companies", other, left)
+    court.world.erp.merge("customers", right, image)
+    with court.world.store.begin() as tx:
+        one, two = tx.links_by_id([1, 2]).values()
+        tx.update_links([replace(two, state=LinkState.CLOSED, keys=maybe(None, None))])
+        tx.update_links([replace(one, keys=Sides(left, image))])
+        tx.add_aliases(one.kind, LEFT, {other: 1})
+        tx.add_aliases(one.kind, RIGHT, {right: 1})
+    court.world.crm.edit("companies", left, phone="v3")
+    court.write(RIGHT, "account", UPDATE, image, tel="v3")
+    assert [found.rule for found in court.sentences() if "phone" in found.what] == ([] if agreed else ["I7"])

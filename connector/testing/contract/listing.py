@@ -147,6 +147,9 @@ class Lists:
             if case.can.deletes == "feed":
                 assert key in told, f"the feed does not tell that {key} was deleted"
             assert key not in told or told[key].deleted, f"{key} is told as live"
+        if case.can.created_by and theirs.key in told:
+            mine_by = case.adapter.describe().principal
+            assert told[theirs.key].modified_by != mine_by, "what a person deleted is told as deleted by us"
 
     @each_object
     def test_a_restored_record_is_told_as_live_again(self, case: Case) -> None:

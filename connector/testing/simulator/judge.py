@@ -138,9 +138,12 @@ class Judge:
             except ConnectorError:
                 self._unsure(tokens)
                 raise
-            sure = dict(zip(tokens, result.outcomes, strict=False))
-            self._unsure(t for t in tokens if t not in sure or isinstance(sure[t].error, UncertainError))
-            self.ledger.open -= {t for t in tokens if t in sure and sure[t].error is None}
+            if len(result.outcomes) != len(tokens):
+                self._unsure(tokens)  # which result belongs to which write, nobody can say
+                return result
+            sure = dict(zip(tokens, result.outcomes, strict=True))
+            self._unsure(t for t in tokens if isinstance(sure[t].error, UncertainError))
+            self.ledger.open -= {t for t in tokens if sure[t].error is None}
             self.ledger.shown(side, place[1], [o.record for o in result.outcomes if o.record is not None])
             for outcome in result.outcomes:
                 if outcome.error is None and outcome.record is None and outcome.key is not None:

@@ -114,15 +114,22 @@ class RestRules:
             row = self.rows.conflicts.get(link.id, {}).get(unit.name)
             if differs:
                 self._explained(link, unit, unit.name, left, right)
-            elif row is not None and row.reason == "conflict" and not self._through_a_merge(unit.name, left, right):
+            elif row is not None and row.reason == "conflict" and not self._lead_apart(unit, left, right):
                 self.verdicts.find("I19", f"{left}: an open conflict on {unit.name}, where both sides agree")
             if row is not None and row.reason == "conflict" and None in (row.prints.left, row.prints.right):
                 self.verdicts.find("I19", f"{left}: the conflict on {unit.name} does not hold both values")
 
-    def _through_a_merge(self, unit: str, left: Held, right: Held) -> bool:
-        """Whether both refer to the same only since two were merged: neither of these records has changed by that."""
-        one, other = left.now.get(unit), right.now.get(unit)
-        return one != other and self.ledger.same(one, other)
+    def _lead_apart(self, unit: Unit, left: Held, right: Held) -> bool:
+        """Whether both name the same by a name that stands for two: one was merged away, one was created again since.
+
+        Where all there was to know of the first was lost, nobody can know that (3.2): the reference to it leads to what
+        it was merged into, the other one to what was made. A person is asked which.
+        """
+        ends = [self.ledger.end_of(held.side, held.values.get(unit.fields[0])) for held in (left, right)]
+        one, other = ends
+        if one is None or other is None or one.identity == other.identity:
+            return False
+        return any(self.writes.renewed[end.entity, end.identity] and end.live for end in (one, other))
 
     def _same(self, unit: Unit, left: Held, right: Held) -> bool:
         """Equal, or two images of one edit, or equal under the mapping."""
@@ -205,9 +212,14 @@ class RestRules:
         self.verdicts.find("I44", f"{held} is not linked at rest, and no row says why")
 
     def _survives(self, held: Held, link: LinkRow) -> None:
-        """I42: what is left of merges that cross is not frozen, as if each were the image of one that was merged."""
+        """I42: what is left of merges that cross is not frozen, as if each were the image of one that was merged.
+
+        Where nothing is left on the other side (it was merged on, into a record outside of the circle), it is one.
+        """
         thing = self.ledger.things[self.entity, held.identity]
         if not thing.crossed or link.state is not LinkState.CLOSED or self.rows.says(link, "*"):
+            return
+        if not thing.live(held.side.other):
             return
         found = [self.rows.by_key.get((side, one.key)) for side in SIDES for one in thing.live(side)]
         if not any(other is not None and other.state is LinkState.LINKED for other in found):

@@ -187,13 +187,17 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One unit a write of ours changed. old: shown before, since that touch; edit: whose value it is, if known."""
+    """One unit a write of ours changed. old: shown before, since that touch; edit: whose value it is, if known.
+
+    put_back: it is what this very record showed when the sender looked at it last, and the other side never did.
+    """
 
     unit: str
     old: Edit | None
     since: int
     edit: Edit | None
     value: Hashable
+    put_back: bool = False
 
 
 @dataclass(slots=True)

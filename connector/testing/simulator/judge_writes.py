@@ -27,7 +27,8 @@ class WriteRules(CreateRules):
 
     decided: (entity, identity, unit) a person decided, and when; mixed: (entity, identity) of records with lines that
     nobody can tell from lines of the other side; forgotten: entity -> of edits up to this number nobody can know what
-    they replaced, because the store was; earlier: tokens of writes that were open when their sync got other fields.
+    they replaced, because the store was; earlier: tokens of writes that were open when their sync got other fields;
+    replaced: number of the last touch before the store was.
     """
 
     def __init__(self, ledger: Ledger, verdicts: Verdicts, profile: Profile) -> None:
@@ -36,6 +37,7 @@ class WriteRules(CreateRules):
         self.mixed: set[tuple[str, str]] = set()
         self.forgotten: dict[str, float] = {}
         self.earlier: set[str] = set()
+        self.replaced = 0
         self._said: list[JournalRow] = []
 
     def judge(self, change: Change) -> None:
@@ -59,6 +61,7 @@ class WriteRules(CreateRules):
         """The store went back to an older copy of itself: until a run did everything, what it knows is old."""
         self.restored = True
         self.forgotten = dict.fromkeys(self.world.specs, inf)
+        self.replaced = self.ledger.number
 
     def all_done(self, entity: str) -> None:
         """A run did everything there was to do: from here on, what both sides showed is known."""
@@ -124,7 +127,7 @@ class WriteRules(CreateRules):
         return spec.deletes == "archive" and retire == (written.unit, written.value) and ended
 
     def _invented(self, change: Change, written: Written) -> None:
-        if written.edit is None:
+        if written.edit is None or (written.put_back and not self._in_window(change, written.since)):
             where = f"{written.unit} became {written.value}"
             what = f"{change.held}: {where}, which {change.held.side.other} never showed"
             if self._is_mixed(change, written.unit):
@@ -286,6 +289,8 @@ class WriteRules(CreateRules):
             why = "its partner was merged, not deleted" if merged else "nobody had deleted its partner"
             if merged and self.profile.powers[held.side.other].deletes == "none":
                 self.verdicts.limit("I42", f"{held}: deleted, but {why}: its system tells neither")
+            elif not merged and held.was_removed and any(map(self._forgot_delete, mates)):
+                self.verdicts.limit("I16", f"{held}: deleted, but {why}: we had, and its system does not tell who did")
             else:
                 self.verdicts.find("I42" if merged else "I16", f"{held}: deleted, but {why}")
         back = [mate for mate in gone if mate.live and call is not None and mate.last <= mate.seen.get(call.process, 0)]
@@ -296,6 +301,16 @@ class WriteRules(CreateRules):
             self.verdicts.find("I15", f"{held}: deleted under the policy `{policy}`, and nobody had decided so")
         if not chosen:
             self._unsettled(change)
+
+    def _forgot_delete(self, mate: Held) -> bool:
+        """Whether we deleted it, the store is from before, and its system does not tell who deletes.
+
+        That is a D like any other (protocol 2.1), whoever brought its partner back since.
+        """
+        can = self.profile.powers[mate.side]
+        if mate.ended != "deleted by us" or mate.last > self.replaced or (can.created_by and can.deletes == "feed"):
+            return False
+        return not self.world.look("tombstones", self.world.specs[mate.entity].kind, mate.side, [mate.key])
 
     def _unsettled(self, change: Change) -> None:
         """I17: nothing goes with a deleted record that the other side never had."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from connector.merge.functions import FUNCTIONS
 from connector.model.records import Key, Record
-from connector.model.values import SIDES, Side, Value
+from connector.model.values import SIDES, Ref, Side, Value
 from connector.testing.simulator.judge_things import MERGED, Call, Change, Edit, Held, Thing, Written
 from connector.testing.simulator.judge_values import ABSENT, LINES, REF, decoded, identity_of, is_empty, units_of
 from connector.testing.tables import Fields, Touch
@@ -170,6 +170,7 @@ class Ledger:
             if survivor is not None and survivor.identity != held.identity:
                 thing.merged_to.add(survivor.identity)
                 self._cross(held.entity, held.identity)
+                self._meet(held.entity)
         else:
             held.ended = "deleted by us" if ours else "removed"
             held.was_removed = held.was_removed or not ours
@@ -192,6 +193,21 @@ class Ledger:
                     shown = mate.shows.get(unit)
                     if shown is not None and self.same(edit.value, shown.value):
                         edit.sides = shown.sides = {Side.LEFT, Side.RIGHT}
+                        later = [one for one in (*edit.later, *shown.later) if one not in (edit, shown)]
+                        edit.later = shown.later = later  # agreed: who replaces the one replaces the other
+
+    def _meet(self, entity: str) -> None:
+        """References that lead to one thing since a merge agree, as if both had been typed so: row 2 of the protocol.
+
+        Neither of the records that hold them has changed by it.
+        """
+        for thing in self.things.values():
+            for held in thing.live(Side.LEFT):
+                for mate in thing.live(Side.RIGHT):
+                    for unit, edit in held.shows.items():
+                        other = mate.shows.get(unit)
+                        if other is not None and _leads_to(entity, edit.value) and self.same(edit.value, other.value):
+                            _agree(edit, other)
 
     # -------------------------------------------------------------------------------------------- values
 
@@ -202,6 +218,13 @@ class Ledger:
     def name_of(self, side: Side, entity: str, key: Key) -> str:
         held = self.records.get((side, entity, key))
         return held.identity if held is not None else f"{side}:{key}"
+
+    def end_of(self, side: Side, value: Value) -> Held | None:
+        """The record that a reference leads to on its own side, through merges."""
+        held = self.records.get((side, value.entity, value.key)) if isinstance(value, Ref) else None
+        while held is not None and held.into is not None:
+            held = self.records.get((side, held.entity, held.into))
+        return held
 
     def survivors(self, entity: str, identity: str) -> set[str]:
         """The identity itself and those that took it over, on either side, in as many steps as it took."""
@@ -234,6 +257,7 @@ class Ledger:
         held.values, now = self.read(held, held.fields)
         if LINES in held.values:
             now.update({unit: ABSENT for unit in held.now if unit not in now and _is_line(unit)})
+        self._rename(change, now)
         changed = [(unit, value) for unit, value in now.items() if unit not in held.now or held.now[unit] != value]
         sent: Mapping[str, Hashable] | None = None
         for unit, value in changed:
@@ -249,6 +273,14 @@ class Ledger:
                 held.shows.pop(part, None)
             held.now[unit] = value
             held.since[unit] = change.number
+
+    def _rename(self, change: Change, now: Mapping[str, Hashable]) -> None:
+        """What refers to the same as before is no edit, though merges that cross gave it another name since."""
+        held = change.held
+        moved = {u: v for u, v in now.items() if _is_ref(v) and _is_ref(held.now.get(u)) and held.now[u] != v}
+        if moved:
+            shown = units_of(self.specs[held.entity], held.side, change.before, self.name_of)
+            held.now.update({unit: value for unit, value in moved.items() if shown.get(unit) == value})
 
     def _typed(self, change: Change, unit: str, value: Hashable, inside: list[str]) -> None:
         """Somebody entered a value. Of a new record, empty units were not entered."""
@@ -270,11 +302,7 @@ class Ledger:
         for mate in change.thing.live(side.other):
             other = mate.shows.get(unit)
             if other is not None and self.same(other.value, value):
-                edit.sides |= {side, side.other}
-                other.sides |= {side, side.other}
-                if other.later is not edit.later:  # agreed: who replaces the one replaces the other
-                    other.later += edit.later
-                    edit.later = other.later
+                _agree(edit, other)
         change.held.shows[unit] = edit
         same = change.thing.edits.setdefault(unit, {}).setdefault(value, [])
         if edit not in same:
@@ -294,11 +322,13 @@ class Ledger:
             return
         edit = self._source(thing, held, unit, value) or self._source(thing, held, unit, sent)
         edit = edit or self._merged(change, unit, value)
+        put_back = edit is None and (edit := self._looked_at(change, unit, (value, sent))) is not None
         if edit is None and value is ABSENT and not any(unit in mate.now for mate in thing.live(held.side.other)):
             edit = Edit(change.number, unit, value, "", held.side, held.key, typed=False)  # the other side has none
         for part in (unit, *inside):
-            change.written.append(Written(part, held.shows.get(part), held.since.get(part, 0), edit, value))
-        if edit is not None:
+            old, since = held.shows.get(part), held.since.get(part, 0)
+            change.written.append(Written(part, old, since, edit, value, put_back))
+        if edit is not None and not put_back:
             edit.brought = True
         self._show(change, unit, edit or Edit(change.number, unit, value, "", held.side, held.key), value)
 
@@ -314,6 +344,18 @@ class Ledger:
         candidates = [edit for edit in found if other in edit.sides]
         shown = {id(mate.shows.get(unit)) for mate in thing.live(other)}
         return max(candidates, key=lambda edit: (id(edit) in shown, edit.number), default=None)
+
+    def _looked_at(self, change: Change, unit: str, values: Sequence[Hashable]) -> Edit | None:
+        """What the record showed when the sender looked at it last, if that is what was written.
+
+        Lines are written as a whole list, an amount beside its currency: a write carries what its target had, too.
+        """
+        call = self.calls.get(str(change.touch.token))
+        if call is None:
+            return None
+        shown = next((shows for number, _, shows in change.held.versions if number == call.seen), {})
+        edit = shown.get(unit)
+        return edit if edit is not None and edit.value in values else None
 
     def _merged(self, change: Change, unit: str, value: Hashable) -> Edit | None:
         """A value a merge function made of what both sides show: it stands for both edits. None if it did not."""
@@ -341,6 +383,23 @@ class Ledger:
             if there and any(_makes(function, base, *pair, value) for base in bases):
                 return mate
         return None
+
+
+def _agree(edit: Edit, other: Edit) -> None:
+    """Both sides show the same: both are settled, and who replaces the one replaces the other, but not itself."""
+    edit.sides |= set(SIDES)
+    other.sides |= set(SIDES)
+    if other.later is not edit.later:
+        other.later[:] = [later for later in (*other.later, *edit.later) if later not in (edit, other)]
+        edit.later = other.later
+
+
+def _leads_to(entity: str, value: Hashable) -> bool:
+    return isinstance(value, tuple) and value[:2] == (REF, entity)
+
+
+def _is_ref(value: Hashable) -> bool:
+    return isinstance(value, tuple) and value[:1] == (REF,)
 
 
 def _is_line(unit: str) -> bool:

@@ -243,6 +243,46 @@ def test_a_key_that_ended_is_never_created_again(world: World) -> None:
     assert world.erp.live("customers") == {}
 
 
+@pytest.mark.parametrize("by", ["connector", "user"])
+def test_a_record_brought_back_is_held_when_the_store_forgot_that_we_deleted_its_partner(world: World, by: str) -> None:
+    ((left, right),) = linked(world).items()
+    backup = world.copy()
+    world.crm.remove("companies", left)
+    if by == "connector":
+        world.sync()
+    else:
+        world.erp.remove("customers", right)
+    world.crm.restore("companies", left)
+    world.store.close()
+    world.store, world.folder = backup.store, backup.folder
+    world.sync()
+    assert (left in world.crm.live("companies")) is (by == "connector")
+    assert world.conflicts() == ([("*", "restored")] if by == "connector" else [])
+    assert world.plan() == []
+    if by == "connector":
+        world.choose("account", "*", Side.LEFT)
+        world.sync()
+        assert left in world.crm.live("companies")
+        assert [link.state for link in world.links()] == [LinkState.CLOSED]
+        assert world.plan() == world.conflicts() == []
+
+
+def test_a_copy_that_lags_behind_shows_nothing_older_than_what_a_person_was_asked_about(world: World) -> None:
+    ((left, right),) = linked(world).items()
+    old = world.erp.read("customers", [right])[right]
+    world.crm.edit("companies", left, phone="2")
+    world.erp.remove("customers", right)
+    world.sync()
+    assert world.conflicts() == [("*", "deleted and changed")]
+    world.crm.edit("companies", left, phone="3")
+    world.erp.stale[right] = old
+    sent = len(world.erp.writes)
+    world.sync()
+    assert len(world.erp.writes) == sent
+    world.settle()
+    assert world.conflicts() == [("*", "deleted and changed")]
+
+
 def test_a_record_of_our_own_without_a_link_is_a_twin_and_is_quarantined(world: World) -> None:
     world.erp.add("customers", customer("Twin"), by="connector")
     report = world.sync()

@@ -100,6 +100,7 @@ def mirror_cell(c: Cell) -> Cell:
     return Cell(
         c.has_base, c.changed_right, c.changed_left, c.agree, c.empty_right, c.empty_left, c.frozen, other(c.chosen),
         other(c.newer), c.mergeable, frozenset(s.other for s in c.no_image), frozenset(s.other for s in c.unlinked),
+        frozenset(s.other for s in c.doubted),
     )  # fmt: skip
 
 
@@ -110,6 +111,14 @@ def mirror_unit(u: Unit) -> Unit:
 def mirror_decision(d: Decision) -> Decision:
     row = {3: 4, 4: 3}.get(d.row, d.row)
     return Decision(d.verb.mirrored, row, other(d.loser), d.closes)
+
+
+def test_i7_a_value_that_may_be_a_persons_after_all_is_named_when_it_is_overwritten() -> None:
+    for c in CELLS:
+        doubtful = replace(c, doubted=frozenset({L, R}))
+        for unit in UNITS:
+            sure, named = decide(unit, c), decide(unit, doubtful)
+            assert named == replace(sure, loser=sure.loser or sure.verb.target), (unit, c)
 
 
 def test_i5_deciding_the_mirror_is_the_mirror_of_deciding_for_every_cell() -> None:
