@@ -145,7 +145,7 @@ def settle(
     prints = link.prints
     # A record with a unit that nobody agreed on is not taken for unchanged, whoever looks at it next.
     whole = trust is Trust.OWN or all(unit in base.prints for unit in settlement.units if unit in shown)
-    if (prints[target] is None and whole) or _all_agreed(work, link.id, base, target, shown):
+    if (prints[target] is None and trust is Trust.OWN) or _all_agreed(work, link.id, base, target, shown):
         prints = prints.with_(target, work.shape.whole(shown, target, link.id) if whole else None)
     seen = link.seen.with_(target, _greatest(link.seen[target], record.version))
     if settlement.whole is not None and whole:

@@ -12,25 +12,23 @@ from typing import Any
 
 from connector.merge.functions import FUNCTIONS
 from connector.model.records import Key, Record
-from connector.model.values import SIDES, Ref, Side, Value
+from connector.model.values import SIDES, Side
 from connector.testing.simulator.judge_things import MERGED, Call, Change, Edit, Held, Thing, Written
-from connector.testing.simulator.judge_values import ABSENT, LINES, REF, decoded, identity_of, is_empty, units_of
-from connector.testing.tables import Fields, Touch
+from connector.testing.simulator.judge_values import ABSENT, LINES, REF, identity_of, is_empty, units_of
+from connector.testing.simulator.ledger_records import Records
+from connector.testing.tables import Touch
 from connector.testing.tables import decoded as body_fields
 from connector.testing.world import World
 
 
-class Ledger:
+class Ledger(Records):
     """Fed with every touch, every answer and every write that is sent. process: which process is running now."""
 
     def __init__(self, world: World) -> None:
-        self.world = world
-        self.specs = dict(world.specs)  # a unit left out for a while is typed into all the same
+        super().__init__(world)
         self.number = 0
         self.run = 0
         self.process = ""
-        self.records: dict[tuple[Side, str, Key], Held] = {}
-        self.things: dict[tuple[str, str], Thing] = {}
         self.calls: dict[str, Call] = {}
         self.bodies: dict[str, bytes] = {}
         self.senders: dict[str, set[str]] = {}
@@ -187,14 +185,8 @@ class Ledger:
         for side in SIDES:
             for held in one.records[side]:
                 held.identity = identity
-        for held in one.live(Side.LEFT):
-            for mate in one.live(Side.RIGHT):
-                for unit, edit in held.shows.items():
-                    shown = mate.shows.get(unit)
-                    if shown is not None and self.same(edit.value, shown.value):
-                        edit.sides = shown.sides = {Side.LEFT, Side.RIGHT}
-                        later = [one for one in (*edit.later, *shown.later) if one not in (edit, shown)]
-                        edit.later = shown.later = later  # agreed: who replaces the one replaces the other
+        for edit, mate in self.agreeing(one):
+            _agree(edit, mate)
 
     def _meet(self, entity: str) -> None:
         """References that lead to one thing since a merge agree, as if both had been typed so: row 2 of the protocol.
@@ -202,53 +194,11 @@ class Ledger:
         Neither of the records that hold them has changed by it.
         """
         for thing in self.things.values():
-            for held in thing.live(Side.LEFT):
-                for mate in thing.live(Side.RIGHT):
-                    for unit, edit in held.shows.items():
-                        other = mate.shows.get(unit)
-                        if other is not None and _leads_to(entity, edit.value) and self.same(edit.value, other.value):
-                            _agree(edit, other)
+            for edit, other in self.agreeing(thing):
+                if _leads_to(entity, edit.value):
+                    _agree(edit, other)
 
     # -------------------------------------------------------------------------------------------- values
-
-    def of(self, side: Side, entity: str) -> list[Held]:
-        """Every record of that entity there ever was on that side."""
-        return [held for (where, name, _), held in self.records.items() if (where, name) == (side, entity)]
-
-    def name_of(self, side: Side, entity: str, key: Key) -> str:
-        held = self.records.get((side, entity, key))
-        return held.identity if held is not None else f"{side}:{key}"
-
-    def end_of(self, side: Side, value: Value) -> Held | None:
-        """The record that a reference leads to on its own side, through merges."""
-        held = self.records.get((side, value.entity, value.key)) if isinstance(value, Ref) else None
-        while held is not None and held.into is not None:
-            held = self.records.get((side, held.entity, held.into))
-        return held
-
-    def survivors(self, entity: str, identity: str) -> set[str]:
-        """The identity itself and those that took it over, on either side, in as many steps as it took."""
-        found, open_ = set[str](), [identity]
-        while open_:
-            name = open_.pop()
-            if name not in found:
-                found.add(name)
-                thing = self.things.get((entity, name))
-                open_ += thing.merged_to if thing is not None else ()
-        return found
-
-    def same(self, one: Hashable, other: Hashable) -> bool:
-        """Equal, references through merges."""
-        if one == other:
-            return True
-        if not (isinstance(one, tuple) and isinstance(other, tuple) and one[:1] == other[:1] == (REF,)):
-            return False
-        return one[1] == other[1] and bool(self.survivors(*one[1:]) & self.survivors(*other[1:]))
-
-    def read(self, held: Held, fields: Fields) -> tuple[dict[str, Value], dict[str, Hashable]]:
-        """A record's canonical values, and its comparable ones by unit."""
-        values = decoded(self.world.specs[held.entity], held.side, fields)
-        return values, units_of(self.specs[held.entity], held.side, values, self.name_of)
 
     def _refresh(self, change: Change) -> None:
         """Note what the record shows now, unit by unit: typed by a person, or brought by a write of ours."""

@@ -1,0 +1,70 @@
+"""Every record there ever was on either side, what it stands for, and what leads where through merges."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+
+from connector.model.records import Key
+from connector.model.values import Ref, Side, Value
+from connector.testing.simulator.judge_things import Edit, Held, Thing
+from connector.testing.simulator.judge_values import REF, decoded, units_of
+from connector.testing.tables import Fields
+from connector.testing.world import World
+
+
+class Records:
+    """What the ledger is asked about. things: by entity and identity; the same on both sides."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.specs = dict(world.specs)  # a unit left out for a while is typed into all the same
+        self.records: dict[tuple[Side, str, Key], Held] = {}
+        self.things: dict[tuple[str, str], Thing] = {}
+
+    def of(self, side: Side, entity: str) -> list[Held]:
+        """Every record of that entity there ever was on that side."""
+        return [held for (where, name, _), held in self.records.items() if (where, name) == (side, entity)]
+
+    def name_of(self, side: Side, entity: str, key: Key) -> str:
+        held = self.records.get((side, entity, key))
+        return held.identity if held is not None else f"{side}:{key}"
+
+    def end_of(self, side: Side, value: Value) -> Held | None:
+        """The record that a reference leads to on its own side, through merges."""
+        held = self.records.get((side, value.entity, value.key)) if isinstance(value, Ref) else None
+        while held is not None and held.into is not None:
+            held = self.records.get((side, held.entity, held.into))
+        return held
+
+    def survivors(self, entity: str, identity: str) -> set[str]:
+        """The identity itself and those that took it over, on either side, in as many steps as it took."""
+        found, open_ = set[str](), [identity]
+        while open_:
+            name = open_.pop()
+            if name not in found:
+                found.add(name)
+                thing = self.things.get((entity, name))
+                open_ += thing.merged_to if thing is not None else ()
+        return found
+
+    def same(self, one: Hashable, other: Hashable) -> bool:
+        """Equal, references through merges."""
+        if one == other:
+            return True
+        if not (isinstance(one, tuple) and isinstance(other, tuple) and one[:1] == other[:1] == (REF,)):
+            return False
+        return one[1] == other[1] and bool(self.survivors(*one[1:]) & self.survivors(*other[1:]))
+
+    def read(self, held: Held, fields: Fields) -> tuple[dict[str, Value], dict[str, Hashable]]:
+        """A record's canonical values, and its comparable ones by unit."""
+        values = decoded(self.world.specs[held.entity], held.side, fields)
+        return values, units_of(self.specs[held.entity], held.side, values, self.name_of)
+
+    def agreeing(self, thing: Thing) -> Iterator[tuple[Edit, Edit]]:
+        """What both sides of a thing show alike now, unit by unit."""
+        for held in thing.live(Side.LEFT):
+            for mate in thing.live(Side.RIGHT):
+                for unit, edit in held.shows.items():
+                    other = mate.shows.get(unit)
+                    if other is not None and self.same(edit.value, other.value):
+                        yield edit, other
