@@ -101,3 +101,9 @@ def _stay_on_this_machine() -> Iterator[None]:
     escapes, _escapes[:] = list(_escapes), []
     if escapes:
         pytest.fail(f"left this machine: {', '.join(sorted(set(escapes)))}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests first: at the end of a run no worker waits for another's last one."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

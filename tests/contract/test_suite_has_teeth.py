@@ -16,6 +16,15 @@ from .memory.subjects import FULL, MemorySubject
 from .sabotages import SABOTAGES
 from .sabotages_of_webhooks import Signing, sign
 
+SIGNED = {test for kind, test in SABOTAGES if issubclass(kind, Signing)}
+# They need what the system in memory does not describe: the built-in CRM and ERP pass them.
+DESCRIBED = {
+    "test_a_create_without_a_required_field_is_refused",
+    "test_a_field_that_is_not_writable_keeps_its_value",
+    "test_a_text_as_long_as_described_is_kept_whole_and_a_longer_one_is_refused",
+    "test_of_a_choice_each_described_value_is_taken_and_no_other",
+}
+
 
 class Sabotaged(MemorySubject):
     """A subject over one kind of system in memory."""
@@ -48,12 +57,9 @@ def test_a_broken_promise_is_noticed(kind: type[Any], test: str) -> None:
     pytest.fail(f"{kind.__name__} passes {test}")
 
 
-@pytest.mark.parametrize("test", sorted({test for _, test in SABOTAGES}))
+@pytest.mark.parametrize("test", sorted({test for _, test in SABOTAGES} - DESCRIBED))
 def test_what_notices_it_passes_where_the_promise_is_kept(test: str) -> None:
-    try:
-        run(test, Signing if "webhook" in test and "believes_none" not in test else MemorySystem)
-    except pytest.skip.Exception:
-        return  # what the system in memory does not describe, another subject does
+    run(test, Signing if test in SIGNED else MemorySystem)
 
 
 def test_every_promise_of_the_suite_has_a_sabotage_or_is_run_over_real_servers() -> None:

@@ -5,102 +5,39 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from connector.errors import ConfigError
-from connector.testing import proof as command
 from connector.testing import proof_page, proof_sums
-from connector.testing.crash_matrix import Depth
-from connector.testing.proof import Work, main, prove
-from connector.testing.proof_journal import Journal, fingerprint, put
+from connector.testing.proof_journal import put
 from connector.testing.proof_limits import LIMITS
-from connector.testing.proof_page import BEGIN, END, FAULTS, Circumstances, figures, page, with_figures
+from connector.testing.proof_page import BEGIN, END, FAULTS, figures, page, with_figures
 from connector.testing.proof_sums import Mutants, Proof, Wanted, kind_of, operations_of, read_mutants
 from connector.testing.proof_units import (
     ROUND,
-    Cell,
-    Days,
-    Failure,
     Result,
     Seeds,
     Tally,
-    Unit,
     command_of,
-    do,
     play,
     rounds,
 )
 from connector.testing.simulator.__main__ import main as again
 from connector.testing.simulator.campaign import Task, play_tasks
-from connector.testing.simulator.play import Played, Setup
+from connector.testing.simulator.play import Setup
 from connector.testing.simulator.profiles import POLICIES, PROFILES
 from connector.testing.simulator.simulation import Simulation
 from connector.testing.simulator.systems import TRICKS
 
 from .pages import README, ROOT
+from .proofs import MADE, NOTHING, cells_of, failing, marked, number
 
 PAGE = ROOT / "docs" / "proof.md"
 INVARIANTS = ROOT / "tests" / "invariants"
-MADE = Circumstances("2026-01-02", "0.1.0", "2 cores", 2)
-NOTHING = Played((), Counter(), "", ())
-CELL = Cell("sync", "created-by only", Depth(kills=40, pairs=0, faults=0))
-
-
-class HereAndNow:
-    """Stands for the worker processes: does each piece at once. stop: after so many it is Ctrl-C."""
-
-    def __init__(self, stop: int | None = None, play: Callable[[Unit], Result] = do) -> None:
-        self.done: list[str] = []
-        self.is_late = False
-        self._stop = stop
-        self._play = play
-
-    def work(self, units: Iterable[Unit], far: Callable[[], str]) -> Iterable[Result]:
-        for unit in units:
-            if len(self.done) == self._stop:
-                raise KeyboardInterrupt
-            self.done.append(unit.name)
-            yield self._play(unit)
-
-
-def counted(unit: Unit) -> Result:
-    """A piece in which every seed did one edit and wrote two records, in the first profile."""
-    assert isinstance(unit, Seeds)
-    seeds = unit.last - unit.first
-    tally = Tally(seeds, 0, {"did edit": seeds, "wrote edit": 2 * seeds})
-    return Result(unit.part, unit.name, 1.0, {next(iter(PROFILES)): tally})
-
-
-def journal(folder: Path, *, resume: bool = False, code: str = "code") -> Journal:
-    return Journal(folder / "journal", code, resume=resume)
-
-
-def proved(folder: Path, work: Work, crew: HereAndNow | None = None, *, resume: bool = False) -> Proof:
-    kept = journal(folder, resume=resume)
-    try:
-        return prove(work, kept, crew or HereAndNow(play=counted))  # type: ignore[arg-type]
-    finally:
-        kept.close()
-
-
-def cells_of(text: str, heading: str) -> list[list[str]]:
-    """The rows of the last table below a heading, without its head."""
-    part = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    table = [line for line in part.splitlines() if line.startswith("|")]
-    start = max(number for number, line in enumerate(table) if line.startswith("|---"))
-    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in table[start + 1 :]]
-
-
-def number(text: str) -> int:
-    return int(text.replace(",", ""))
-
-
-def marked(text: str) -> str:
-    return text.split(BEGIN)[1].split(END)[0].strip()
 
 
 # ------------------------------------------------------------------------------------------ what is published
@@ -213,76 +150,7 @@ def test_rounds_go_on_until_it_is_enough_and_give_every_pair_of_profile_and_poli
     assert [*rounds(3, 30, lambda: False)] == [Seeds(3, 25), Seeds(25, 30)]
 
 
-# -------------------------------------------------------------------------------------------------- a campaign
-
-
-def test_a_small_proof_fills_every_part_of_the_page(tmp_path: Path) -> None:
-    proof = proved(tmp_path, Work(0, cells=[CELL]), HereAndNow())
-    proof.add(do(Seeds(0, 2)))
-    text = page(proof, MADE)
-    assert proof.matrix.cells == 1
-    assert proof.matrix.points > 0
-    assert f"| `cuis` | yes | yes | yes | yes | yes | - | {proof.operations:,} |" in text
-    assert figures(proof) in text
-
-
-def test_what_was_not_reached_is_said(tmp_path: Path) -> None:
-    proof = proved(tmp_path, Work(1000, last=100))
-    assert proof.operations == 300
-    text = page(proof, MADE)
-    assert "**Not whole.** 1,000 operations were asked for; the seeds asked for were played at 300." in text
-    assert "0 of 0 kills were done" in text
-    whole = Proof(Wanted(300, 1, Depth(), 5), profiles=proof.profiles)
-    whole.matrix.cells, whole.kills.kills = 1, 5
-    assert "Not whole" not in page(whole, MADE)
-
-
-def test_a_proof_that_was_stopped_goes_on_and_ends_as_one_that_was_not(tmp_path: Path) -> None:
-    (tmp_path / "calm").mkdir()
-    whole = proved(tmp_path / "calm", Work(900))
-    stopped = HereAndNow(3, counted)
-    with pytest.raises(KeyboardInterrupt):
-        proved(tmp_path, Work(900), stopped)
-    rest = HereAndNow(play=counted)
-    found = proved(tmp_path, Work(900), rest, resume=True)
-    assert not set(stopped.done) & set(rest.done)
-    assert page(found, MADE) == page(whole, MADE)
-
-
-def test_a_line_cut_off_in_the_journal_is_done_again(tmp_path: Path) -> None:
-    proved(tmp_path, Work(0, last=44))
-    proved(tmp_path, Work(900, last=44))
-    path = tmp_path / "journal"
-    path.write_bytes(path.read_bytes()[:-20])
-    rest = HereAndNow(play=counted)
-    proved(tmp_path, Work(900, last=44), rest, resume=True)
-    assert rest.done == ["22:44"]
-
-
-def test_results_of_other_code_are_not_gone_on_with(tmp_path: Path) -> None:
-    journal(tmp_path).close()
-    with pytest.raises(ConfigError, match="the code has changed since"):
-        journal(tmp_path, resume=True, code="other")
-
-
-def test_the_fingerprint_of_the_code_changes_with_any_file(tmp_path: Path) -> None:
-    (tmp_path / "a.py").write_text("1")
-    one = fingerprint(tmp_path)
-    (tmp_path / "b.py").write_text("")
-    two = fingerprint(tmp_path)
-    (tmp_path / "a.py").write_text("2")
-    assert len({one, two, fingerprint(tmp_path)}) == 3
-
-
 # ---------------------------------------------------------------------------------------------------- the page
-
-
-def failing() -> Proof:
-    proof = Proof(Wanted(1))
-    for seed, rule in enumerate(["I7", "I9", "I8", "I6", "I15", "I16", "I1", "I44", "error", "I99"]):
-        tally = Tally(1, 1, {"did edit": 1}, [Failure(f"python -m x --seed {seed}", rule, "a | b <c>")])
-        proof.add(Result("simulator", f"{seed}:{seed + 1}", 0.0, {"cuis": tally}))
-    return proof
 
 
 def test_every_finding_is_counted_by_its_kind_and_listed_with_its_command() -> None:
@@ -365,72 +233,3 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
         put(path, b"new")
     monkeypatch.undo()
     assert path.read_bytes() == b"old"
-
-
-# ---------------------------------------------------------------------------------------------- command line
-
-
-def line(folder: Path, *words: str) -> list[str]:
-    named = ("journal", "page", "readme", "mutants")
-    return [
-        *words,
-        "--no-crash",
-        "--kills",
-        "0",
-        *(part for name in named for part in (f"--{name}", str(folder / name))),
-    ]
-
-
-def test_the_command_plays_seeds_in_processes_and_writes_page_and_figures(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "readme").write_text(f"{BEGIN}\n{END}\n")
-    code = main(line(tmp_path, "--seeds", "0:2", "--operations", "10", "--workers", "2"))
-    text = (tmp_path / "page").read_text("utf-8")
-    assert code == (0 if "No seed, no crash point and no day failed." in text else 1)
-    assert marked((tmp_path / "readme").read_text("utf-8")) == marked(text)
-    assert "2 seeds: 0 to 1." in text
-    assert "see " in capsys.readouterr().out
-
-
-def test_a_finding_makes_the_command_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "prove", lambda *given: failing())
-    assert main(line(tmp_path)) == 1
-    assert "--seed 9" in (tmp_path / "page").read_text("utf-8")
-
-
-def test_a_command_that_is_stopped_writes_no_page(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def stopped(*given: object) -> Proof:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(command, "prove", stopped)
-    assert main(line(tmp_path)) == 130
-    assert not (tmp_path / "page").exists()
-    assert "--resume" in capsys.readouterr().err
-
-
-def test_when_time_is_up_nothing_new_is_begun_and_the_page_says_so(tmp_path: Path) -> None:
-    assert main(line(tmp_path, "--minutes", "0", "--operations", "10", "--workers", "1")) == 0
-    assert "10 operations were asked for; time was up at 0." in (tmp_path / "page").read_text("utf-8")
-
-
-@pytest.mark.parametrize("words", [["--seeds", "x"], ["--seeds", "1:"], ["--operations", "-1"], ["--kills", "²"]])
-def test_arguments_nobody_can_read_are_refused(tmp_path: Path, words: list[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main([*line(tmp_path), *words])
-    assert ended.value.code == 2
-
-
-def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "file").write_text("")
-    assert main([*line(tmp_path, "--minutes", "0"), "--journal", str(tmp_path / "file" / "journal")]) == 2
-    assert main([*line(tmp_path, "--minutes", "0"), "--page", str(tmp_path / "none" / "page")]) == 2
-    assert "Traceback" not in capsys.readouterr().err
-
-
-def test_days_of_the_kill_runs_are_at_least_the_kills_asked_for() -> None:
-    assert sum(days.kills for days in command.all_days(12)) >= 12
-    assert command.all_days(0) == []
-    assert Days(3).command == "python -m connector.testing.kill_days --kills 5 --servers 1 --seed 3"

@@ -6,7 +6,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -23,20 +23,11 @@ from connector.state.spool import FileSpool
 from connector.testing.memory import MemorySystem
 from connector.testing.tables import Fields, Touch
 from connector.testing.world import FULL, World, account, customer, make_world
+from tests.powers import POWERS
 
 T = TypeVar("T")
 
-PROFILES: dict[str, Capabilities] = {
-    "everything": FULL,
-    "idempotency key": replace(FULL, external_key="none", created_by=False),
-    "searchable key": replace(FULL, external_key="search", idempotency=0.0),
-    "created-by filter": replace(FULL, external_key="none", idempotency=0.0),
-    "unconditional": replace(FULL, conditional_write=False, idempotency=0.0),
-    "opaque overlap": replace(FULL, versions="opaque", feed="overlap", created_by=False),
-    "no delete feed": replace(FULL, deletes="none", feed="overlap"),
-    "small batches": replace(FULL, batch_write=2, batch_read=3, page=3),
-    "one by one": replace(FULL, batch_write=1, batch_read=1, page=2, concurrency=1, versions="sortable"),
-}
+PROFILES = POWERS
 SPREAD: list[tuple[str, Side]] = [(name, SIDES[number % 2]) for number, name in enumerate(PROFILES)]
 """Every profile once, the sides in turn: for checks that look alike from both."""
 SYNCS = ("account", "product", "order")

@@ -10,23 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from parts_a import (
-    ENTITIES,
-    PROFILES,
-    Arena,
-    Builder,
-    Desk,
-    arenas,
-    journalled,
-    morning,
-    noon,
-    order,
-    rest,
-    rows,
-    run_all,
-    shown,
-    unsettled,
-)
+from parts_a import ENTITIES, PROFILES, Arena, Builder, Desk, arenas
+from parts_days import journalled, morning, noon, order, rest, rows, run_all, shown, unsettled
 
 from connector.engine.spec import SystemSpec
 from connector.mapping.translate import Decoded, Mapping
@@ -64,7 +49,7 @@ def test_i01_after_a_run_nothing_is_left_to_plan(build: Builder, profile: str, s
     rest(arena)
 
 
-@pytest.mark.parametrize("profile", ["everything", "opaque versions"])
+@pytest.mark.parametrize("profile", ["everything", "opaque overlap"])
 def test_i01_a_record_held_for_a_person_is_not_planned_again(build: Builder, profile: str) -> None:
     arena = build(PROFILES[profile])
     left, right = linked(arena)

@@ -8,20 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from parts_a import (
-    LOOSE,
-    POWERS,
-    PROFILES,
-    Arena,
-    Builder,
-    arenas,
-    journalled,
-    line,
-    morning,
-    noon,
-    rest,
-    shown,
-)
+from parts_a import LOOSE, POWERS, PROFILES, Arena, Builder, arenas, line
+from parts_days import journalled, morning, noon, rest, shown
 
 from connector.engine.effects import Call, Effect
 from connector.merge.rules import Drift, Flow, Policy
@@ -68,7 +56,7 @@ def step_edits(arena: Arena) -> list[tuple[int, str, dict[str, str]]]:
     [
         ("everything", Policy.MANUAL, 0),
         ("everything", Policy.LEFT, 1),
-        ("opaque versions", Policy.LEFT, 3),
+        ("opaque overlap", Policy.LEFT, 3),
         ("no delete feed", Policy.RIGHT, 4),
     ],
 )

@@ -7,20 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from parts_a import (
-    ENTITIES,
-    POWERS,
-    PROFILES,
-    Arena,
-    Builder,
-    arenas,
-    line,
-    morning,
-    noon,
-    picture,
-    rest,
-    run_all,
-)
+from parts_a import ENTITIES, POWERS, PROFILES, Arena, Builder, arenas, line
+from parts_days import morning, noon, picture, rest, run_all
 
 from connector.errors import ConnectorError, DeniedError
 from connector.model.records import Op

@@ -10,22 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from parts_a import (
-    ENTITIES,
-    POWERS,
-    PROFILES,
-    Arena,
-    Builder,
-    Desk,
-    arenas,
-    line,
-    morning,
-    noon,
-    picture,
-    rest,
-    run_all,
-    shown,
-)
+from parts_a import ENTITIES, POWERS, PROFILES, Arena, Builder, Desk, arenas, line
+from parts_days import morning, noon, picture, rest, run_all, shown
 
 from connector.errors import ConnectorError, DeniedError, TransientError, UncertainError
 from connector.merge.records import Status, decide_record
@@ -57,7 +43,7 @@ def hints_of(arena: Arena, entity: str) -> list[HintRow]:
     return found
 
 
-@pytest.mark.parametrize("profile", ["everything", "no delete feed", "opaque versions"])
+@pytest.mark.parametrize("profile", ["everything", "no delete feed", "opaque overlap"])
 @pytest.mark.parametrize("order", ["none", "once", "doubled", "reversed", "some lost"])
 def test_i13_lost_doubled_and_reordered_webhooks_leave_the_end_as_it_would_have_been(
     build: Builder, profile: str, order: str

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from parts_a import POWERS, Arena, Builder, arenas, order, rest
+from parts_a import POWERS, Arena, Builder, arenas
+from parts_days import order, rest
 
 from connector.engine.effects import Call, Effect
 from connector.errors import Halted
@@ -164,16 +165,16 @@ def halts(arena: Arena, guard: str) -> None:
     assert len(arena.crm.writes) + len(arena.erp.writes) == sent
 
 
-@pytest.mark.parametrize("gone", [0, 1])
+SIXTY = [(60, None, 25), (60, Limit(count=7), 7), (60, Limit(share=0.10), 6)]
+
+
 @pytest.mark.parametrize(
-    ("linked_records", "limit", "most"),
-    [(60, None, 25), (60, Limit(count=7), 7), (60, Limit(share=0.10), 6), (2600, None, 26)],
+    ("gone", "linked_records", "limit", "most"),
+    [*((gone, *case) for gone in (0, 1) for case in SIXTY), (0, 2600, None, 26)],
 )
 def test_i18_deletes_pass_at_the_number_and_one_more_sends_none(
     build: Builder, gone: int, linked_records: int, limit: Limit | None, most: int
 ) -> None:
-    if linked_records > 1000 and gone:
-        pytest.skip("one side is enough for the large one")
     arena = build(replace(FULL, page=500, batch_write=200, batch_read=500))
     arena.set("account", limits=Limits(deletes=limit))
     keys = linked(arena, linked_records)

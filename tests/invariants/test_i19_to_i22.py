@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from parts_a import PROFILES, Arena, Builder, arenas, journalled, line, order, rest, rows
+from parts_a import PROFILES, Arena, Builder, arenas, line
+from parts_days import journalled, order, rest, rows
 
 import connector
 from connector.engine.shape import Shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -14,20 +14,13 @@ from connector.errors import ConnectorError
 from connector.model.records import Key
 from connector.model.rows import LinkState
 from connector.model.values import Side
-from connector.ports import Capabilities
 from connector.testing.driver import Crash
 from connector.testing.memory import MemorySystem
 from connector.testing.tables import BUSY, LOST
-from connector.testing.world import FULL, World, account, customer, make_world
+from connector.testing.world import World, account, customer, make_world
+from tests.powers import powers
 
-PROFILES: dict[str, Capabilities] = {
-    "everything": FULL,
-    "searchable key": replace(FULL, external_key="search", idempotency=0.0),
-    "idempotency key": replace(FULL, external_key="none", created_by=False),
-    "no delete feed": replace(FULL, deletes="none", feed="overlap"),
-    "small batches": replace(FULL, batch_write=2, batch_read=3, page=3),
-    "unconditional": replace(FULL, conditional_write=False, idempotency=0.0),
-}
+PROFILES = powers("everything", "searchable key", "idempotency key", "no delete feed", "small batches", "unconditional")
 FIELDS = {"phone": ("phone", "tel"), "email": ("email", "mail"), "notes": ("notes", "remarks")}
 PARENT = ("parent_id", "group_of")
 SEEDS = range(10)

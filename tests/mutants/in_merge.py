@@ -116,7 +116,7 @@ IN_MERGE = (
         LINES,
         "mate = next((other for other in free_right if mates(line, other)), None)",
         "mate = next(iter(free_right), None)",
-        ("tests/unit/engine/test_engine_lines.py", "tests/laws/test_merge_laws.py lines"),
+        ("tests/unit/engine/test_engine_lines.py", "tests/laws/test_merge_laws_lines.py"),
     ),
     Mutant(
         "removed line forgotten",
@@ -125,7 +125,7 @@ IN_MERGE = (
         LINES,
         "    work.base.append(known)\n",
         "",
-        ("tests/unit/engine/test_engine_lines.py removed", "tests/laws/test_merge_laws.py lines"),
+        ("tests/unit/engine/test_engine_lines.py removed", "tests/laws/test_merge_laws_lines.py"),
     ),
     Mutant(
         "changed line removed",

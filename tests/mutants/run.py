@@ -32,6 +32,7 @@ CATCHERS = (
     "tests/faults/test_faults_outcomes.py",
     "tests/laws/test_lines.py",
     "tests/laws/test_merge_laws.py",
+    "tests/laws/test_merge_laws_lines.py",
     "tests/laws/test_sync_machine.py",
     "tests/invariants",
     "tests/faults/test_faults_crash_matrix.py",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -17,12 +16,6 @@ from connector.testing.world import account, customer
 
 LEFT, RIGHT = Side.LEFT, Side.RIGHT
 CREATE, UPDATE, DELETE, SENT = Op.CREATE, Op.UPDATE, Op.DELETE, IntentState.SENT
-
-
-@pytest.fixture
-def court() -> Iterator[Court]:
-    with opened() as made:
-        yield made
 
 
 @pytest.mark.parametrize("settled", [True, False])

@@ -13,13 +13,13 @@ from itertools import count
 from typing import Any
 
 import msgspec
-import pytest
 
 from connector.clock import new_id
 from connector.errors import ConnectorError
 from connector.model.records import Key, Op, Outcome, Page, Record, Version, Write, WriteResult
 from connector.ports import Capabilities, ObjectSchema
 from connector.rest.paging import chunks
+from connector.testing.contract.leaving_out import LeftOut
 from connector.testing.contract.subject import Cannot, Sample, Subject
 from connector.testing.contract.watched import Watched, is_one_of
 
@@ -197,7 +197,7 @@ class Case:
     # ------------------------------------------------------------------------------------------------ others
 
     def needs(self, declared: bool, what: str) -> None:
-        """Skips the test for an object that does not declare this."""
+        """Leaves an object out of the test that does not declare this."""
         if not declared:
             raise Cannot(f"{self.object} does not declare {what}")
 
@@ -283,7 +283,7 @@ def at_once(actions: Sequence[Callable[[], Any]]) -> list[Any]:
 def each_object(test: Callable[..., None]) -> Callable[..., None]:
     """Runs a test for every sample of the subject. The test takes a Case where pytest gives the subject.
 
-    Skipped when no object can do what the test needs.
+    Left out when no object can do what the test needs.
     """
 
     @functools.wraps(test)
@@ -304,7 +304,7 @@ def each_object(test: Callable[..., None]) -> Callable[..., None]:
         if problems:
             raise ExceptionGroup(f"{len(problems)} objects", problems)
         if len(cannot) == len(contract_subject.samples):
-            pytest.skip("; ".join(sorted(set(cannot))))
+            raise LeftOut("; ".join(sorted(set(cannot))))
 
     _, _, *more = inspect.signature(test).parameters.values()
     first = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in ("self", "contract_subject")]

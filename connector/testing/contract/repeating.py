@@ -67,7 +67,7 @@ class Repeats:
     @each_object
     def test_different_tokens_make_different_records_of_the_same_body(self, case: Case) -> None:
         body = case.fields()
-        unique = case.sample.external in body
+        unique = body.get(case.sample.external) is not None
         case.needs(not unique, "records that may be equal")
         first = case.one(case.creating(body))
         second = case.one(case.creating(body))

@@ -16,7 +16,7 @@ Fields = Mapping[str, Any]
 
 
 class Cannot(NotImplementedError):  # noqa: N818  (not an error of the subject: it says what a system has no way to do)
-    """The subject has no way to do this. The tests that need it are skipped and say so."""
+    """The subject has no way to do this. The tests that need it are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,10 @@ class Subject(ABC):
     """A system and its adapter under test.
 
     What a person does must not go through the adapter. Everything but `samples`, `open`, `create`, `edit` and `delete`
-    may be left out: then `Cannot` is raised and the tests that need it are skipped.
+    may be left out: then `Cannot` is raised and the tests that need it are left out.
 
     secrets: texts no error and no finding may show. most: records a single test may create; where a page of the system
-    is longer, the tests of paging are skipped.
+    is longer, the tests of paging are left out.
     """
 
     samples: Sequence[Sample]

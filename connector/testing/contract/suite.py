@@ -11,6 +11,7 @@ from connector.testing.contract.asking import Answers
 from connector.testing.contract.describing import Describes
 from connector.testing.contract.failing import Fails
 from connector.testing.contract.keeping import Keeps
+from connector.testing.contract.leaving_out import leave_out
 from connector.testing.contract.listing import Lists
 from connector.testing.contract.looking import Looks
 from connector.testing.contract.repeating import Repeats
@@ -26,6 +27,10 @@ class AdapterContract(Describes, Lists, Looks, Writes, Repeats, Keeps, Fails, Sh
     """
 
     subject: ClassVar[Callable[[], Subject]]
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        super().pytest_generate_tests(metafunc)
+        leave_out(metafunc.config)
 
     @pytest.fixture(scope="class")
     @classmethod

@@ -84,7 +84,7 @@ def plain(fields: Fields) -> Any:
 def companies() -> Sample:
     return Sample(
         "companies",
-        create=lambda number: {"name": f"Company {number}", "phone": "+49 30 77"},
+        create=lambda number: {"name": f"Sample company {number}", "phone": "+49 30 77"},
         text="name",
         change=("phone", PHONES),
         refused={"parent_id": "C-999999"},
@@ -102,7 +102,7 @@ def companies() -> Sample:
 def customers() -> Sample:
     return Sample(
         "customers",
-        create=lambda number: {"name": f"Customer {number}", "currency": "EUR", "phone": "+49 30 77"},
+        create=lambda number: {"name": f"Sample customer {number}", "currency": "EUR", "phone": "+49 30 77"},
         text="name",
         change=("phone", PHONES),
         refused={"parent": "K-999999"},

@@ -26,42 +26,6 @@ def linked(world: World, count: int = 1) -> dict[str, str]:
     return world.pairs()
 
 
-def partners(world: World, keys: list[str]) -> dict[str, str | None]:
-    found = world.look("partners", world.specs["account"].kind, Side.LEFT, keys)
-    return {key: other for key, (_, other) in found.items()}
-
-
-@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-@pytest.mark.parametrize("together", [False, True])
-def test_a_record_merged_into_one_that_is_merged_on_leads_to_the_last_survivor(
-    world: World, order: tuple[int, int], together: bool
-) -> None:
-    keys = list(linked(world, 3))
-    kept = world.pairs()[keys[2]]
-    chain = [(keys[0], keys[1]), (keys[1], keys[2])]
-    if order == (1, 0):
-        chain = [(keys[1], keys[0]), (keys[0], keys[2])]
-    for loser, survivor in chain:
-        world.crm.merge("companies", loser, survivor)
-        if not together:
-            world.sync()
-    world.sync()
-    assert partners(world, keys) == dict.fromkeys(keys, kept)
-    assert world.plan(full=True) == []
-
-
-def test_a_record_merged_into_a_new_one_ends_when_that_one_is_linked(world: World) -> None:
-    ((loser, _),) = linked(world).items()
-    survivor = world.crm.add("companies", account("New"))
-    world.crm.merge("companies", loser, survivor)
-    world.sync()
-    assert world.conflicts() == []
-    kept = world.pairs()[survivor]
-    assert partners(world, [loser, survivor]) == {loser: kept, survivor: kept}
-    assert world.hints() == []
-    assert world.plan() == []
-
-
 def test_a_delete_that_was_asked_about_is_forgotten_when_the_record_comes_back(world: World) -> None:
     world.set("account", deletes="ask")
     ((left, right),) = linked(world).items()
@@ -288,31 +252,6 @@ def test_a_system_that_words_each_failure_anew_does_not_fill_the_report(world: W
     assert report.counts["failed"] == 40
 
 
-def test_orders_of_merged_customers_stay_apart_and_new_ones_go_to_the_survivor(world: World) -> None:
-    loser, survivor = linked(world, 2)
-    kept = world.pairs()[survivor]
-    deals = [
-        world.crm.add("deals", {"name": name, "company_id": key, "currency": "EUR", "lines": []})
-        for name, key in (("D1", loser), ("D2", survivor))
-    ]
-    world.sync("order")
-    world.crm.merge("companies", loser, survivor)
-    world.sync()
-    world.crm.edit("deals", deals[0], notes="late")
-    world.sync("order")
-    orders = world.erp.live("orders")
-    assert len(orders) == 2
-    shown = orders[world.pairs("order")[deals[0]]]
-    assert shown["remarks"] == "late"
-    world.crm.edit("deals", deals[0], company_id=survivor)
-    world.sync("order")
-    new = world.crm.add("deals", {"name": "D3", "company_id": loser, "currency": "EUR", "lines": []})
-    world.sync("order")
-    assert world.erp.live("orders")[world.pairs("order")[new]]["customer"] == kept
-    assert world.conflicts("order") == []
-    assert world.plan("order", full=True) == []
-
-
 def test_a_long_chain_of_parents_is_created_whole_in_one_run(world: World) -> None:
     keys = [world.crm.add("companies", account(f"C{number}")) for number in range(30)]
     for child, parent in pairwise(keys):
@@ -393,40 +332,6 @@ def test_a_record_deleted_while_its_create_is_open_is_not_left_behind(world: Wor
     world.settle()
     assert world.erp.live("customers") == {}
     assert world.crm.live("companies") == {}
-
-
-def test_a_record_merged_while_its_create_is_open_leads_to_the_survivor(world: World) -> None:
-    survivor = next(iter(linked(world)))
-    left = world.crm.add("companies", account("New"))
-    world.erp.fail("write", UncertainError("lost"), after=True)
-    world.sync()
-    world.crm.merge("companies", left, survivor)
-    world.settle()
-    assert partners(world, [left]) == {left: world.pairs()[survivor]}
-    assert world.conflicts() == []
-
-
-def test_a_half_linked_record_that_is_merged_away_leads_to_the_survivor(world: World) -> None:
-    survivor = next(iter(linked(world)))
-    world.erp.reject_where(lambda fields: fields.get("title") == "Bad")
-    left = world.crm.add("companies", account("Bad"))
-    world.sync()
-    world.crm.merge("companies", left, survivor)
-    world.sync()
-    assert world.dead() == []
-    assert partners(world, [left]) == {left: world.pairs()[survivor]}
-
-
-def test_an_unlinked_record_that_waits_and_is_merged_away_lets_its_children_find_the_survivor(world: World) -> None:
-    survivor = next(iter(linked(world)))
-    left = world.crm.add("companies", account("New"))
-    deal = world.crm.add("deals", {"name": "D", "company_id": left, "currency": "EUR", "lines": []})
-    world.sync("order")
-    world.crm.merge("companies", left, survivor)
-    world.sync()
-    world.clock.advance(7 * 3600)
-    world.sync("order")
-    assert deal in world.pairs("order")
 
 
 def test_an_old_answer_to_a_read_by_key_does_not_replace_what_the_feed_showed(world: World) -> None:

@@ -1,0 +1,149 @@
+"""A campaign to break the sync: it can be stopped and gone on with, and its command says how it ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from connector.errors import ConfigError
+from connector.testing import proof as command
+from connector.testing.crash_matrix import Depth
+from connector.testing.proof import Work, main
+from connector.testing.proof_journal import fingerprint
+from connector.testing.proof_page import BEGIN, END, figures, page
+from connector.testing.proof_sums import Proof, Wanted
+from connector.testing.proof_units import (
+    Days,
+    Seeds,
+    do,
+)
+
+from .proofs import CELL, MADE, HereAndNow, counted, failing, journal, marked, proved
+
+
+def test_a_small_proof_fills_every_part_of_the_page(tmp_path: Path) -> None:
+    proof = proved(tmp_path, Work(0, cells=[CELL]), HereAndNow())
+    proof.add(do(Seeds(0, 2)))
+    text = page(proof, MADE)
+    assert proof.matrix.cells == 1
+    assert proof.matrix.points > 0
+    assert f"| `cuis` | yes | yes | yes | yes | yes | - | {proof.operations:,} |" in text
+    assert figures(proof) in text
+
+
+def test_what_was_not_reached_is_said(tmp_path: Path) -> None:
+    proof = proved(tmp_path, Work(1000, last=100))
+    assert proof.operations == 300
+    text = page(proof, MADE)
+    assert "**Not whole.** 1,000 operations were asked for; the seeds asked for were played at 300." in text
+    assert "0 of 0 kills were done" in text
+    whole = Proof(Wanted(300, 1, Depth(), 5), profiles=proof.profiles)
+    whole.matrix.cells, whole.kills.kills = 1, 5
+    assert "Not whole" not in page(whole, MADE)
+
+
+def test_a_proof_that_was_stopped_goes_on_and_ends_as_one_that_was_not(tmp_path: Path) -> None:
+    (tmp_path / "calm").mkdir()
+    whole = proved(tmp_path / "calm", Work(900))
+    stopped = HereAndNow(3, counted)
+    with pytest.raises(KeyboardInterrupt):
+        proved(tmp_path, Work(900), stopped)
+    rest = HereAndNow(play=counted)
+    found = proved(tmp_path, Work(900), rest, resume=True)
+    assert not set(stopped.done) & set(rest.done)
+    assert page(found, MADE) == page(whole, MADE)
+
+
+def test_a_line_cut_off_in_the_journal_is_done_again(tmp_path: Path) -> None:
+    proved(tmp_path, Work(0, last=44))
+    proved(tmp_path, Work(900, last=44))
+    path = tmp_path / "journal"
+    path.write_bytes(path.read_bytes()[:-20])
+    rest = HereAndNow(play=counted)
+    proved(tmp_path, Work(900, last=44), rest, resume=True)
+    assert rest.done == ["22:44"]
+
+
+def test_results_of_other_code_are_not_gone_on_with(tmp_path: Path) -> None:
+    journal(tmp_path).close()
+    with pytest.raises(ConfigError, match="the code has changed since"):
+        journal(tmp_path, resume=True, code="other")
+
+
+def test_the_fingerprint_of_the_code_changes_with_any_file(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("1")
+    one = fingerprint(tmp_path)
+    (tmp_path / "b.py").write_text("")
+    two = fingerprint(tmp_path)
+    (tmp_path / "a.py").write_text("2")
+    assert len({one, two, fingerprint(tmp_path)}) == 3
+
+
+# ---------------------------------------------------------------------------------------------- command line
+
+
+def line(folder: Path, *words: str) -> list[str]:
+    named = ("journal", "page", "readme", "mutants")
+    return [
+        *words,
+        "--no-crash",
+        "--kills",
+        "0",
+        *(part for name in named for part in (f"--{name}", str(folder / name))),
+    ]
+
+
+def test_the_command_plays_seeds_in_processes_and_writes_page_and_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "readme").write_text(f"{BEGIN}\n{END}\n")
+    code = main(line(tmp_path, "--seeds", "0:2", "--operations", "10", "--workers", "2"))
+    text = (tmp_path / "page").read_text("utf-8")
+    assert code == (0 if "No seed, no crash point and no day failed." in text else 1)
+    assert marked((tmp_path / "readme").read_text("utf-8")) == marked(text)
+    assert "2 seeds: 0 to 1." in text
+    assert "see " in capsys.readouterr().out
+
+
+def test_a_finding_makes_the_command_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "prove", lambda *given: failing())
+    assert main(line(tmp_path)) == 1
+    assert "--seed 9" in (tmp_path / "page").read_text("utf-8")
+
+
+def test_a_command_that_is_stopped_writes_no_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*given: object) -> Proof:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "prove", stopped)
+    assert main(line(tmp_path)) == 130
+    assert not (tmp_path / "page").exists()
+    assert "--resume" in capsys.readouterr().err
+
+
+def test_when_time_is_up_nothing_new_is_begun_and_the_page_says_so(tmp_path: Path) -> None:
+    assert main(line(tmp_path, "--minutes", "0", "--operations", "10", "--workers", "1")) == 0
+    assert "10 operations were asked for; time was up at 0." in (tmp_path / "page").read_text("utf-8")
+
+
+@pytest.mark.parametrize("words", [["--seeds", "x"], ["--seeds", "1:"], ["--operations", "-1"], ["--kills", "²"]])
+def test_arguments_nobody_can_read_are_refused(tmp_path: Path, words: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*line(tmp_path), *words])
+    assert ended.value.code == 2
+
+
+def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert main([*line(tmp_path, "--minutes", "0"), "--journal", str(tmp_path / "file" / "journal")]) == 2
+    assert main([*line(tmp_path, "--minutes", "0"), "--page", str(tmp_path / "none" / "page")]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_days_of_the_kill_runs_are_at_least_the_kills_asked_for() -> None:
+    assert sum(days.kills for days in command.all_days(12)) >= 12
+    assert command.all_days(0) == []
+    assert Days(3).command == "python -m connector.testing.kill_days --kills 5 --servers 1 --seed 3"

@@ -1,0 +1,190 @@
+"""The judge of creates, links and rest (I1, I9, I10, I44): a history it must flag beside one it must not."""
+
+from __future__ import annotations
+
+import pytest
+from judge_world import GUARDED, NOTHING, Court, company, opened, report
+
+from connector.model.plan import PlanLine
+from connector.model.records import Op, Write
+from connector.model.rows import DeadRow, HintRow, IntentRow, IntentState
+from connector.model.values import Side, maybe
+from connector.testing.simulator.judge_rest import RestRules
+from connector.testing.simulator.judge_rows import read_rows
+from connector.testing.simulator.systems import Trick
+from connector.testing.world import World, account, customer
+
+LEFT, RIGHT = Side.LEFT, Side.RIGHT
+CREATE, UPDATE, DELETE = Op.CREATE, Op.UPDATE, Op.DELETE
+
+
+# ------------------------------------------------------------------------------------------------ I9, I10, I44
+
+
+def test_i9_a_record_is_created_twice(court: Court) -> None:
+    company(court)
+    court.write(RIGHT, "account", CREATE, title="Acme", cur="EUR", blocked=False)
+    assert "I9" in court.rules(rest=True)
+
+
+def test_i9_a_link_is_rooted_in_our_own_creation(court: Court) -> None:
+    company(court)
+    court.write(LEFT, "account", CREATE, name="Acme", currency="EUR", state="customer")
+    assert "I9" in court.rules()
+
+
+def test_i9_people_may_add_the_same_twice(court: Court) -> None:
+    company(court)
+    second = court.world.crm.add("companies", account("Acme"))
+    image = court.write(RIGHT, "account", CREATE, title="Acme", cur="EUR", blocked=False)
+    court.link("account", second, image)
+    assert court.rules(rest=True) == set()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_i9_a_record_that_was_there_to_be_linked_is_not_created(court: Court, known: bool) -> None:
+    left = court.world.crm.add("companies", account("Acme", tax_id="T1"))
+    right = court.world.erp.add("customers", customer("Acme", vat_number="T1"))
+    court.read(LEFT, "account", left)
+    if known:
+        court.read(RIGHT, "account", right)
+    court.write(RIGHT, "account", CREATE, title="Acme", cur="EUR", blocked=False, vat_number="T1")
+    assert court.rules() == ({"I9"} if known else set())
+
+
+@pytest.mark.parametrize(("again", "tax_id", "limit"), [(True, None, True), (False, None, False), (True, "T1", False)])
+def test_i9_where_nothing_tells_a_record_from_another_a_create_sent_again_is_a_known_limit(
+    again: bool, tax_id: str | None, limit: bool
+) -> None:
+    with opened(NOTHING) as court:
+        court.world.crm.add("companies", account("Acme", tax_id=tax_id))
+        for token in ("t", "t" if again else "u"):
+            shown = {"title": "Acme", "cur": "EUR", "blocked": False, "vat_number": tax_id}
+            court.write(RIGHT, "account", CREATE, None, token, **shown)
+        assert court.rules() == (set() if limit else {"I9"})
+        assert bool(court.judge.verdicts.limits) is limit
+
+
+def test_i9_a_natural_key_that_two_records_share_tells_nothing() -> None:
+    with opened(NOTHING) as court:
+        for name in ("Acme", "Globex"):
+            court.world.crm.add("companies", account(name, tax_id="T1"))
+            court.write(RIGHT, "account", CREATE, None, name, title=name, cur="EUR", blocked=False, vat_number="T1")
+        court.write(RIGHT, "account", CREATE, None, "Acme", title="Acme", cur="EUR", blocked=False, vat_number="T1")
+        assert court.rules() == set()
+
+
+@pytest.mark.parametrize(
+    ("profile", "lost", "limit"), [(NOTHING, True, True), (NOTHING, False, False), ("cu--", True, False)]
+)
+def test_i9_the_image_of_a_record_whose_create_had_no_answer_is_a_limit_where_its_system_gives_nothing_away(
+    profile: str, lost: bool, limit: bool
+) -> None:
+    with opened(profile) as court:
+        court.world.erp.add("customers", customer("Acme", vat_number=None))
+        if lost:
+            court.trick(LEFT, Trick("write", "some-lost", number=255))
+        write = Write(CREATE, None, b'{"name": "Acme", "currency": "EUR", "state": "customer"}', None, "t")
+        court.world.crm.write("companies", [write])
+        court.write(RIGHT, "account", CREATE, title="Acme", cur="EUR", blocked=False)
+        assert ("I9" in court.rules()) is not limit
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_i9_a_record_created_again_because_the_store_was_lost_may_meet_the_one_that_is_restored(lost: bool) -> None:
+    with opened() as court:
+        left, right = company(court)
+        court.world.erp.remove("customers", right)
+        if lost:
+            court.judge.store_replaced()
+        again = court.write(RIGHT, "account", CREATE, title="Acme", cur="EUR", blocked=False)
+        court.world.erp.restore("customers", right)
+        found = {finding.rule for finding in court.sentences()}
+        assert ("I9" in found) is not lost, (left, again)
+
+
+def test_i9_a_process_that_wakes_up_late_and_sends_again_is_a_known_limit_without_a_unique_key() -> None:
+    for profile, broken in (("c--s", set()), ("cu--", {"I9"})):
+        with opened(profile) as court:
+            court.world.crm.add("companies", account("Acme"))
+            for process in ("first", "second"):
+                court.judge.process = process
+                court.write(RIGHT, "account", CREATE, None, "t", title="Acme", cur="EUR", blocked=False)
+            assert court.rules() == broken
+
+
+def test_i10_two_records_of_different_things_are_linked(court: Court) -> None:
+    left = court.world.crm.add("companies", account("Acme"))
+    right = court.world.erp.add("customers", customer("Globex"))
+    court.link("account", left, right)
+    assert court.rules(rest=True) == {"I10"}
+
+
+def test_i10_a_record_is_in_two_links(court: Court) -> None:
+    """The store forbids it; the judge does not take its word for it."""
+    left, right = company(court)
+    rows = read_rows(court.world, "account")
+    judge = court.judge
+    RestRules(judge.ledger, judge.verdicts, judge.writes, "account", rows).judge()
+    assert judge.verdicts.found == []
+    rows.aliases.append((LEFT, left, 1))
+    RestRules(judge.ledger, judge.verdicts, judge.writes, "account", rows).judge()
+    assert {finding.rule for finding in judge.verdicts.found} == {"I10"}, right
+
+
+def test_i44_a_record_that_is_not_linked_needs_a_row(court: Court) -> None:
+    key = court.world.crm.add("companies", account("Acme"))
+    assert court.rules(rest=True) == {"I44"}
+    assert key == "C00001"
+
+
+@pytest.mark.parametrize("row", ["dead", "hint"])
+def test_i44_a_dead_letter_or_a_hint_says_why(court: Court, row: str) -> None:
+    key = court.world.crm.add("companies", account("Acme"))
+    kind = court.world.specs["account"].kind
+    with court.world.store.begin() as tx:
+        if row == "dead":
+            tx.put_dead([DeadRow(kind, LEFT, key, "create", "refused", "refused", 1.0, 1)])
+        else:
+            tx.put_hints([HintRow(kind, LEFT, key, None, "waits", 1.0, first=1.0)])
+    assert court.rules(rest=True) == set()
+
+
+def test_i44_what_waits_has_an_age(court: Court) -> None:
+    key = court.world.crm.add("companies", account("Acme"))
+    with court.world.store.begin() as tx:
+        later = court.world.clock.now() + 500
+        tx.put_dead([DeadRow(court.world.specs["account"].kind, LEFT, key, "create", "refused", "x", later, 1)])
+    assert court.rules(rest=True) == {"I44"}
+
+
+def test_i1_an_open_write_at_rest(court: Court) -> None:
+    left, right = company(court)
+    with court.world.store.begin() as tx:
+        kind = court.world.specs["account"].kind
+        tx.put_intents(
+            [IntentRow("k", kind, 1, RIGHT, "update", right, left, b"", b"", "phone", None, IntentState.SENT, 1.0, 1.0)]
+        )
+    assert court.rules(rest=True) == {"I1"}
+
+
+@pytest.mark.parametrize(
+    ("profile", "others", "limit"), [("no-delete-feed", 0, True), ("no-delete-feed", 1, False), (GUARDED, 0, False)]
+)
+def test_i1_a_plan_may_confirm_for_ever_only_what_nobody_can_confirm_as_deleted(
+    monkeypatch: pytest.MonkeyPatch, profile: str, others: int, limit: bool
+) -> None:
+    with opened(profile) as court:
+        pairs = [company(court, f"N{number}") for number in range(1 + others)]
+        court.world.crm.remove("companies", pairs[0][0])
+        line = PlanLine("accounts", "confirm", None, maybe(*pairs[0]))
+        monkeypatch.setattr(World, "plan", lambda world, entity: [line] if entity == "account" else [])
+        monkeypatch.setattr(World, "sync", lambda world, entity: report())
+        found = {finding.rule for finding in court.judge.at_rest()}
+        assert ("I1" in found) is not limit
+        assert {finding.rule for finding in court.judge.verdicts.limits} == ({"I16"} if limit else set())
+
+
+def test_i1_and_i2_a_plan_at_rest_that_still_wants_to_write(court: Court) -> None:
+    court.world.crm.add("companies", account("Acme"))
+    assert {"I1", "I2"} <= {finding.rule for finding in court.judge.at_rest()}
