@@ -42,7 +42,7 @@ def take_outcome(work: Work, pending: Pending, outcome: Outcome, last: Last, at:
         work.tally.extra["uncertain"] += 1
         work.note_trouble(str(error))
         work.leave(thread.link.id, side, pending.op)
-        last.unsure.append(token)
+        last.unsure[token] = at
         return  # the intent stays SENT: recovery finds out
     last.done.append(token)
     if pending.op is Op.CREATE:

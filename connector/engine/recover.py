@@ -3,8 +3,8 @@
 | intent | target offers | what is done |
 |---|---|---|
 | PLANNED | any | never sent: dropped, planned again |
-| create | unique external key, or a live idempotency key | the same bytes again: the same record answers; a refusal |
-| | | while the key is alive says nothing of the first time: it stays open |
+| create | unique external key, or a live idempotency key | the same bytes again: the same record answers; refused |
+| | | instead, it is looked for after `settle`, as below; where it could not be found, three refusals end it |
 | create | searchable external key | after `settle`: one hit of ours is it; none: sent again; more: a person |
 | create | created-by filter | after `settle`: an unlinked record of ours that shows what was sent, or the only one |
 | | | of that name; none: sent again; several: a person |
@@ -34,6 +34,7 @@ from connector.engine.recovered import (
     unmade,
 )
 from connector.engine.results import mark_sent, merged_meanwhile, store_results
+from connector.engine.settle import thaw
 from connector.engine.settle_lines import Trust
 from connector.engine.work import Work
 from connector.errors import (
@@ -52,6 +53,11 @@ from connector.ports import Capabilities, Tx
 
 PAGE = 500
 RESERVE = 3600.0
+TRIES = 4
+"""A request counts one and what is heard of it another: so many come before a third refusal, which is believed."""
+REFUSALS = (RejectedError, StaleError, NotFoundError)
+
+Refused = list[tuple[IntentRow, ConnectorError]]
 
 
 def recover(work: Work) -> Effects[None]:
@@ -67,7 +73,6 @@ def recover(work: Work) -> Effects[None]:
         at = yield from now()
         yield from _page(work, rows, found, at)
         yield from _merged_meanwhile(work, rows, found)
-        at = yield from now()
         yield from commit(_stored(work, found, at), durable=True)
         work.tally.extra["recovered"] += len(found.done)
 
@@ -148,27 +153,66 @@ def _creates(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at
     capabilities = system.capabilities
     alive = [row for row in rows if _remembered(capabilities, row, at)]
     if capabilities.external_key == "unique" and system.mapping.external_key is not None:
-        yield from _send_again(work, side, rows, found, at)
+        yield from _replay(work, side, rows, found, at)
         return
     if alive:
-        yield from _send_again(work, side, alive, found, at)
+        yield from _replay(work, side, alive, found, at)
     rest = [row for row in rows if row not in alive]
     ripe = [row for row in rest if at - (row.sent or at) >= work.spec.settle]
     for row in rest:
         if row not in ripe:
             work.leave(row.link, row.side, row.op)
-    if not ripe:
-        return
-    if capabilities.external_key == "search" and system.mapping.external_key is not None:
-        yield from _search(work, side, ripe, found, at)
-    elif capabilities.created_by and system.principal is not None:
-        yield from _own_records(work, side, ripe, found, at)
+    again = yield from _look_for(work, side, ripe, found, at)
+    for row, error in (yield from _send_again(work, side, again, found, at)) if again else ():
+        _not_made(work, row, error, found, at)
+
+
+def _replay(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
+    """The same record answers; where one is refused instead, the first try is looked for when `settle` is over."""
+    refused = yield from _send_again(work, side, rows, found, at)
+    ripe = [row for row, _ in refused if at - (row.sent or at) >= work.spec.settle]
+    missing = yield from _look_for(work, side, ripe, found, at)
+    for row, error in refused:
+        if row in missing and (row.attempts >= TRIES or _can_be_found(work, row)):
+            _not_made(work, row, error, found, at)
+        elif row in missing or row not in ripe:
+            work.note_trouble(str(error))
+            work.leave(row.link, row.side, row.op)
+            found.unsure[row.token] = row.sent or at  # this try was not done
+
+
+def _not_made(work: Work, row: IntentRow, error: ConnectorError, found: Found, at: float) -> None:
+    if isinstance(error, StaleError):
+        drop(work, row, found, at, "changed before it was written")
+        unmade(row, found)
     else:
-        yield from _by_natural_key(work, side, ripe, found, at)
+        park(work, row, found, at, error.code, str(error))
 
 
-def _by_natural_key(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
-    """Look for unlinked records that the match rules take for the one sent; without such rules it is sent again."""
+def _can_be_found(work: Work, row: IntentRow) -> bool:
+    """Whether a record that we made would be found again, by a key of ours, by its maker, or by the match rules."""
+    system = work.spec.systems[row.side]
+    tagged = system.capabilities.external_key != "none" and system.mapping.external_key is not None
+    told = system.capabilities.created_by and system.principal is not None
+    return tagged or told or any(thaw(row.context).match)
+
+
+def _look_for(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[list[IntentRow]]:
+    """Find what these creates made, by all that the system offers; those that made nothing one can find."""
+    system = work.spec.systems[side]
+    if not rows:
+        return []
+    if system.capabilities.external_key != "none" and system.mapping.external_key is not None:
+        rows = yield from _search(work, side, rows, found, at)
+    elif system.capabilities.created_by and system.principal is not None:
+        rows = yield from _own_records(work, side, rows, found, at)
+    return (yield from _by_natural_key(work, side, rows, found, at))
+
+
+def _by_natural_key(
+    work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float
+) -> Effects[list[IntentRow]]:
+    """Look for unlinked records that the match rules take for the one sent; those without such a record."""
     hits = yield from find_alike(work, side, rows)
     again = []
     for row in rows:
@@ -180,12 +224,11 @@ def _by_natural_key(work: Work, side: Side, rows: Sequence[IntentRow], found: Fo
             park(work, row, found, at, "held", f"{len(alike)} records are like the one sent")
         else:
             again.append(row)
-    if again:
-        yield from _send_again(work, side, again, found, at)
+    return again
 
 
-def _search(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
-    """Look for the external keys we wrote; only records of our own count."""
+def _search(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[list[IntentRow]]:
+    """Look for the external keys we wrote, only among records of our own; those that were not found."""
     system = work.spec.systems[side]
     hits: dict[str, list[Record]] = {}
     wanted = [row.external for row in rows if row.external]
@@ -208,11 +251,12 @@ def _search(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at:
             again.append(row)
         else:
             park(work, row, found, at, "uncertain", f"{len(records)} records carry the key {row.external}")
-    if again:
-        yield from _by_natural_key(work, side, again, found, at)
+    return again
 
 
-def _own_records(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
+def _own_records(
+    work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float
+) -> Effects[list[IntentRow]]:
     """Among the unlinked records we made: the one that shows what was sent; or the only one of that name."""
     free = yield from own_unlinked(work, side, min(row.first_sent or at for row in rows))
     made, missing, unclear = assign(work, side, rows, free)
@@ -220,15 +264,18 @@ def _own_records(work: Work, side: Side, rows: Sequence[IntentRow], found: Found
         settle_intent(work, row, record, found, at)
     for row, count in unclear:
         park(work, row, found, at, "uncertain", f"{count} records of that name could be the one made")
-    if missing:
-        yield from _by_natural_key(work, side, missing, found, at)
+    return missing
 
 
 # ------------------------------------------------------------------------------------------------- sending
 
 
-def _send_again(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
-    """The same bytes and the same key, batch by batch."""
+def _send_again(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[Refused]:
+    """The same bytes and the same key, batch by batch; the creates that were refused this time.
+
+    Of the first time a refusal says nothing: it may come before the system looks at the key.
+    """
+    refused: Refused = []
     system = work.spec.systems[side]
     capabilities = system.capabilities
     at = yield from now()
@@ -237,6 +284,7 @@ def _send_again(work: Work, side: Side, rows: Sequence[IntentRow], found: Found,
         part = rows[start : start + capabilities.batch_write]
         writes = [_write(work, row) for row in part]
         (answer,) = yield [Call(side, "write", (system.object, writes))]
+        at = yield from now()
         if isinstance(answer, ConnectorError):
             outcomes: Sequence[Outcome] = [Outcome(None, None, answer)] * len(part)
         elif isinstance(answer, WriteResult) and len(answer.outcomes) != len(part):
@@ -248,9 +296,8 @@ def _send_again(work: Work, side: Side, rows: Sequence[IntentRow], found: Found,
             raise answer
         stale = []
         for row, outcome in zip(part, outcomes, strict=True):
-            if row.op == Op.CREATE and _tells_nothing(capabilities, row, outcome, at):
-                work.note_trouble(str(outcome.error))
-                work.leave(row.link, row.side, row.op)
+            if row.op == Op.CREATE and isinstance(outcome.error, REFUSALS):
+                refused.append((row, outcome.error))
             elif isinstance(outcome.error, StaleError) and _remembered(capabilities, row, at):
                 drop(work, row, found, at, "changed before it was written")
             elif isinstance(outcome.error, StaleError):
@@ -261,18 +308,12 @@ def _send_again(work: Work, side: Side, rows: Sequence[IntentRow], found: Found,
             yield from _read_back(work, side, stale, found, at)
         if isinstance(answer, DeniedError):
             raise answer
+    return refused
 
 
 def _remembered(capabilities: Capabilities, row: IntentRow, at: float) -> bool:
     """Whether the target would have answered as the first time, had it done this before."""
     return at - (row.first_sent or at) < capabilities.idempotency - RESERVE
-
-
-def _tells_nothing(capabilities: Capabilities, row: IntentRow, outcome: Outcome, at: float) -> bool:
-    """Whether a create was refused that is remembered if it was done before: of that time a refusal says nothing."""
-    if isinstance(outcome.error, StaleError):
-        return True
-    return isinstance(outcome.error, (RejectedError, NotFoundError)) and _remembered(capabilities, row, at)
 
 
 def _write(work: Work, row: IntentRow) -> Write:
@@ -302,7 +343,8 @@ def _take(work: Work, row: IntentRow, outcome: Outcome, found: Found, at: float)
         not_shown(work, row, outcome, found, at)
     elif isinstance(error, (UncertainError, TransientError, DeniedError)):
         work.leave(row.link, row.side, row.op)
-        found.unsure.extend([row.token] if isinstance(error, UncertainError) else [])
+        if isinstance(error, UncertainError):
+            found.unsure[row.token] = at
     else:
         park(work, row, found, at, error.code, str(error))
 

@@ -18,9 +18,10 @@ from connector.ports import Tx
 class Results:
     """Rows to store. done: tokens of intents that are over. closed: conflicts that are. released: see HintRow.waits.
 
-    acked: tokens of intents that were applied and not shown. unsure: those of requests that may still be on their way:
-    their settle time begins now, for what was noted may have been sent much later. unmade: half links whose create is
-    known not to have happened: the record is unlinked again. aliases: keys that lead to another link from now on.
+    acked: tokens of intents that were applied and not shown. unsure: those of writes that may have been done, with the
+    latest moment at which a request may have left that did: from then on the settle time is counted. unmade: half links
+    whose create is known not to have happened: the record is unlinked again. aliases: keys that lead to another link
+    from now on.
     """
 
     updates: dict[int, LinkRow] = field(default_factory=dict)
@@ -32,7 +33,7 @@ class Results:
     tombstones: list[tuple[Side, Key]] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
     acked: list[str] = field(default_factory=list)
-    unsure: list[str] = field(default_factory=list)
+    unsure: dict[str, float] = field(default_factory=dict)
     unmade: list[int] = field(default_factory=list)
     candidates: list[CandidateRow] = field(default_factory=list)
     aliases: list[tuple[Side, Key, int]] = field(default_factory=list)
@@ -90,8 +91,8 @@ def store_results(tx: Tx, work: Work, results: Results, at: float) -> None:
         tx.drop_intents(results.done)
     if results.acked:
         tx.mark_intents(results.acked, IntentState.ACKED, at)
-    if results.unsure:
-        tx.mark_intents(results.unsure, IntentState.SENT, at)
+    for token, left in results.unsure.items():
+        tx.mark_intents([token], IntentState.SENT, left)
     if results.unmade:
         tx.drop_links(results.unmade)
     if results.candidates:
