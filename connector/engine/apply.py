@@ -33,7 +33,6 @@ from connector.model.values import SIDES, Side
 from connector.ports import Tx
 
 ID_BLOCK = 1000
-NOTHING: frozenset[str] = frozenset()
 
 
 def take_ids(work: Work, count: int) -> Effects[None]:
@@ -58,7 +57,8 @@ def apply_batch(work: Work, plans: Sequence[ItemPlan]) -> Effects[list[Item]]:
     at = yield from now()
     last = Last()
     for pending in draft.pending:
-        outcome = outcomes.get(pending.write.token) or Outcome(None, None, StaleError("changed before it was written"))
+        token = pending.write.token
+        outcome = outcomes.get(token) or Outcome(None, given_up.get(token), StaleError("changed before it was written"))
         take_outcome(work, pending, outcome, last, at)
     creates = [(p.side, p.thread.link.id) for p in draft.pending if p.op is Op.CREATE]
     yield from merged_meanwhile(work, [made for made in creates if made[1] in last.updates], last)
@@ -222,9 +222,12 @@ def _first_commit(tx: Tx, work: Work, draft: Draft, at: float) -> None:
         tx.append_journal(draft.journal)
 
 
-def _second_commit(work: Work, draft: Draft) -> Effects[frozenset[str]]:
-    """Where writes are unconditional: read again right before, give up what moved, mark the rest as sent."""
-    given_up: set[str] = set()
+def _second_commit(work: Work, draft: Draft) -> Effects[dict[str, Record | None]]:
+    """Where writes are unconditional: read again right before, give up what moved, mark the rest as sent.
+
+    The writes given up, by token, with what their target showed.
+    """
+    given_up: dict[str, Record | None] = {}
     ready: list[str] = []
     for side in SIDES:
         capabilities = work.spec.systems[side].capabilities
@@ -235,12 +238,14 @@ def _second_commit(work: Work, draft: Draft) -> Effects[frozenset[str]]:
         fresh: Mapping[Key, Record] = yield from call(side, "read", work.spec.systems[side].object, keys)
         for pending in loose:
             record, planned = fresh.get(str(pending.write.key)), pending.thread.item.records[side]
-            moved = record is None or planned is None or record.version != planned.version
-            (given_up.add if moved else ready.append)(pending.write.token)
+            if record is None or planned is None or record.version != planned.version:
+                given_up[pending.write.token] = record
+            else:
+                ready.append(pending.write.token)
     if ready:
         at = yield from now()
         yield from commit(lambda tx: mark_sent(tx, work, ready, at), durable=True)
-    return frozenset(given_up) if given_up else NOTHING
+    return given_up
 
 
 def _send(work: Work, pending: Sequence[Pending]) -> Effects[dict[str, Outcome]]:

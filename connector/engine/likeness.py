@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -60,7 +61,32 @@ def assign(
             unclear.extend((row, len(left)) for row in alike)
             left = []
         free[name] = [record for record in left if not (len(left) == len(alike) == 1)]
-    return _over_names(made, missing, unclear, [record for records in free.values() for record in records])
+    others = [record for records in free.values() for record in records]
+    found = _renamed(work, side, missing, others)
+    tokens, keys = {row.token for row, _ in found}, {record.key for _, record in found}
+    missing = [row for row in missing if row.token not in tokens]
+    others = [record for record in others if record.key not in keys]
+    return _over_names([*made, *found], missing, unclear, others)
+
+
+def _renamed(
+    work: Work, side: Side, missing: Sequence[IntentRow], rest: Sequence[Record]
+) -> list[tuple[IntentRow, Record]]:
+    """Creates whose record has another name since, but what first links are made by: one of each, on either hand."""
+    claims: list[tuple[IntentRow, list[Record]]] = []
+    for row in missing:
+        number, wanted = _key_print(work, side, row)
+        alike = [r for r in rest if wanted and work.match_prints(side, work.decode(side, r))[number] == wanted]
+        claims.append((row, alike))
+    claimed = Counter(record.key for _, alike in claims for record in alike)
+    return [(row, alike[0]) for row, alike in claims if len(alike) == 1 == claimed[alike[0].key]]
+
+
+def _key_print(work: Work, side: Side, row: IntentRow) -> tuple[int, bytes]:
+    """The first match rule with a value in what was sent, and its print; b"" where there is none."""
+    body = msgspec.json.decode(work.vault.open(row.body, b"intent"))
+    prints = work.match_prints(side, work.spec.systems[side].mapping.decode(body))
+    return next(((n, value) for n, value in enumerate(prints) if value), (0, b""))
 
 
 def _over_names(

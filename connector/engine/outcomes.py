@@ -8,7 +8,7 @@ from connector.engine.draft import Pending, Thread, candidate_of
 from connector.engine.results import Results
 from connector.engine.settle import sent_values, settle, source_of
 from connector.engine.settle_lines import Trust
-from connector.engine.work import Work, released_by
+from connector.engine.work import Work, released_by, with_seen
 from connector.errors import (
     ConnectorError,
     DeniedError,
@@ -52,6 +52,7 @@ def take_outcome(work: Work, pending: Pending, outcome: Outcome, last: Last, at:
     key = source_key if source_key is not None else str(pending.write.key)
     if isinstance(error, (StaleError, NotFoundError)):
         thread.result = "skipped"
+        _note_seen(pending, outcome, last)
         last.hints.append(HintRow(work.spec.kind, source, key, None, "moved under us", at, 1, None, at))
     elif isinstance(error, TransientError):
         due = at + (error.after or 0.0)
@@ -63,6 +64,14 @@ def take_outcome(work: Work, pending: Pending, outcome: Outcome, last: Last, at:
     else:
         last.journal.append(_refused(work, pending, at))
         last.dead.append(_dead_letter(work, pending, error, key, at))
+
+
+def _note_seen(pending: Pending, outcome: Outcome, last: Last) -> None:
+    """What moved was read: a copy that lags behind must not show it as it was before."""
+    thread = pending.thread
+    noted = with_seen(thread.link, pending.side, outcome.record)
+    if noted is not thread.link:
+        thread.link = last.updates[noted.id] = noted
 
 
 def _dead_letter(work: Work, pending: Pending, error: ConnectorError, key: Key, at: float) -> DeadRow:

@@ -58,3 +58,22 @@ def test_where_several_could_be_it_a_person_looks_and_nothing_is_made_twice(keyl
     assert len(keyless.erp.live("customers")) == 3
     assert len(keyless.crm.live("companies")) == 3
     assert len([dead for dead in keyless.dead() if dead[0] == "left"]) == 2
+
+
+@pytest.mark.parametrize("twins", [False, True])
+def test_records_that_people_renamed_are_told_by_their_natural_key_where_each_has_its_own(
+    keyless: World, twins: bool
+) -> None:
+    taxes = ["T1", "T1" if twins else "T2"]
+    keys = [keyless.crm.add("companies", account(f"A{n}", tax_id=tax)) for n, tax in enumerate(taxes)]
+    keyless.erp.fail("write", LOST, after=True)
+    keyless.sync()
+    made = {fields["title"]: right for right, fields in keyless.erp.live("customers").items()}
+    for title, right in made.items():
+        keyless.erp.edit("customers", right, title=f"{title} renamed")
+    keyless.settle()
+    assert len(keyless.erp.live("customers")) == 2
+    assert len([dead for dead in keyless.dead() if dead[0] == "left"]) == (2 if twins else 0)
+    if not twins:
+        assert keyless.pairs() == {key: made[f"A{n}"] for n, key in enumerate(keys)}
+        assert keyless.crm.get("companies", keys[0])["name"] == "A0 renamed"

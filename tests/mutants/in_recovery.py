@@ -139,6 +139,15 @@ IN_RECOVERY = (
         ("tests/faults/test_faults_likeness.py",),
     ),
     Mutant(
+        "any of its natural key",
+        "Of several renamed records with the natural key of a create without an answer, the first is taken for it.",
+        "3.2",
+        LIKENESS,
+        "if len(alike) == 1 == claimed[alike[0].key]]",
+        "if alike]",
+        ("tests/faults/test_faults_likeness.py",),
+    ),
+    Mutant(
         "old copy taken after a write",
         "After a write that showed nothing, a copy from before it counts as its result.",
         "3.1 ACKED",

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from judge_world import GUARDED, UNGUARDED, Court, company, ids, opened, order, positions, report
 
+from connector.errors import UncertainError
 from connector.merge.rules import Drift, Flow
 from connector.model.records import Op, Write
 from connector.model.rows import ConflictRow, IntentRow, IntentState, LinkState
@@ -313,3 +314,40 @@ def test_i8_who_replaces_one_of_two_that_crosswise_merges_made_agree_replaces_bo
     court.world.crm.edit("companies", left, phone="v3")
     court.write(RIGHT, "account", UPDATE, image, tel="v3")
     assert [found.rule for found in court.sentences() if "phone" in found.what] == ([] if agreed else ["I7"])
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_i8_what_was_merged_of_a_merged_value_holds_it(held: bool) -> None:
+    with opened(policy="functions") as court:
+        left, right = company(court)
+        court.world.crm.edit("companies", left, notes="a")
+        court.world.erp.edit("customers", right, remarks="b")
+        court.write(RIGHT, "account", UPDATE, right, remarks="a, b")  # the one to the left is lost
+        court.world.crm.edit("companies", left, notes="a, c")
+        if held:
+            court.write(LEFT, "account", UPDATE, left, notes="a, b, c")
+        court.write(RIGHT, "account", UPDATE, right, remarks="a, b, c" if held else "a, c")
+        assert court.rules(rest=True) == (set() if held else {"I8"})
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_i8_what_is_typed_while_a_merged_value_is_on_its_way_is_no_part_of_it(late: bool) -> None:
+    with opened(policy="functions") as court:
+        left, right = company(court)
+        court.world.crm.edit("companies", left, notes="c")
+        court.write(RIGHT, "account", UPDATE, right, remarks="c")
+        court.world.crm.edit("companies", left, notes="a")
+        court.world.erp.edit("customers", right, remarks="b")
+        write = Write(UPDATE, left, b'{"notes": "a, b"}', None, "merged")
+        if late:
+            court.trick(LEFT, Trick("write", "late", number=60))
+            with pytest.raises(UncertainError):
+                court.world.crm.write("companies", [write])
+        court.world.erp.edit("customers", right, remarks="b, c")
+        if late:
+            court.world.clock.advance(60)
+            court.read(LEFT, "account", left)
+        else:
+            court.world.crm.write("companies", [write])
+        court.write(RIGHT, "account", UPDATE, right, remarks="a, b")
+        assert ("I8" in court.rules(rest=True)) is late

@@ -169,7 +169,7 @@ class WriteRules(CreateRules):
             return
         if is_empty(old.value) and not any(earlier.settled for earlier in old.replaces):
             return  # nothing both sides had agreed on was cleared: an empty side is filled (row 12)
-        if self.ledger.mate_of_merge(change.thing, held, unit, old, written.value) is not None:
+        if self.ledger.mate_of_merge(change, unit, old, written.value) is not None:
             return
         if written.edit is not None and written.edit.contains(old):
             return

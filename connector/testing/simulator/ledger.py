@@ -310,7 +310,7 @@ class Ledger(Records):
     def _merged(self, change: Change, unit: str, value: Hashable) -> Edit | None:
         """A value a merge function made of what both sides show: it stands for both edits. None if it did not."""
         held, old = change.held, change.held.shows.get(unit)
-        mate = self.mate_of_merge(change.thing, held, unit, old, value)
+        mate = self.mate_of_merge(change, unit, old, value)
         if old is None or mate is None:
             return None
         made = Edit(change.number, unit, value, MERGED, held.side, held.key, (old, mate))
@@ -319,20 +319,36 @@ class Ledger(Records):
         made.sides = {Side.LEFT, Side.RIGHT}
         return made
 
-    def mate_of_merge(self, thing: Thing, held: Held, unit: str, old: Edit | None, value: Hashable) -> Edit | None:
-        """The other side's edit with which the unit's merge function makes this value of `old`; None if none does."""
+    def mate_of_merge(self, change: Change, unit: str, old: Edit | None, value: Hashable) -> Edit | None:
+        """The other side's edit with which the unit's merge function makes this value of `old`; None if none does.
+
+        Earlier ones may do as well, as what was merged once is part of what is merged next: the one that was shown
+        there when the write was sent comes first, then the last one typed.
+        """
+        held, thing = change.held, change.thing
         rule = self.world.specs[held.entity].unit(unit)
         if rule is None or rule.function is None or old is None:
             return None
         function = FUNCTIONS[rule.function]
         edits = {edit.number: edit for known in thing.edits.get(unit, {}).values() for edit in known}
-        for mate in edits.values():
+        shown = self._shown_at_sending(change, unit)
+        for mate in sorted(edits.values(), key=lambda edit: (id(edit) in shown, edit.number), reverse=True):
             pair = (old.value, mate.value) if held.side is Side.LEFT else (mate.value, old.value)
             bases = [base.value for base in edits.values() if base.value not in pair]
             there = mate is not old and held.side.other in mate.sides
             if there and any(_makes(function, base, *pair, value) for base in bases):
                 return mate
         return None
+
+    def _shown_at_sending(self, change: Change, unit: str) -> set[int]:
+        """The edits (by id) that the other side showed of a unit when the write was sent."""
+        call = self.calls.get(str(change.touch.token))
+        sent = call.number if call is not None else change.number
+        found = set[int]()
+        for mate in change.thing.live(change.held.side.other):
+            shows = next((shows for number, _, shows in reversed(mate.versions) if number <= sent), {})
+            found.add(id(shows.get(unit)))
+        return found
 
 
 def _agree(edit: Edit, other: Edit) -> None:
