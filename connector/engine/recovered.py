@@ -92,7 +92,7 @@ def settle_intent(
 ) -> None:
     """Applied: link and base as the settlement says, and a hint so that the record is looked at once more.
 
-    trust: None where what is shown may be younger than our write: only where we wrote last is it all ours.
+    trust: None where what is shown may be younger than our write: it is all ours only where nothing came in between.
     """
     link = found.updates.get(row.link, found.links[row.link])
     settlement = thaw(row.context)
@@ -103,7 +103,7 @@ def settle_intent(
     if names := work.outdated(settlement.layout):
         forget(settlement, names)
     if trust is None:
-        trust = Trust.OWN if work.is_last_ours(row.side, record) else Trust.APPLIED
+        trust = Trust.OWN if _is_next(work, row, record) else Trust.APPLIED
     sent = None if trust is Trust.OWN else sent_of(work, row)
     new, _, _ = settle(work, link, base, settlement, row.side, record, trust=trust, sent=sent)
     found.updates[link.id] = new
@@ -115,6 +115,18 @@ def settle_intent(
     found.journal.append(
         JournalRow(at, work.run, work.spec.kind, link.id, row.side, record.key, "recovered", row.op, row.fields)
     )
+
+
+def _is_next(work: Work, row: IntentRow, record: Record) -> bool:
+    """Whether nobody wrote between our last look and what is shown but us, once.
+
+    That we wrote last is not enough: an older store that was put back knows nothing of our later writes, nor of what a
+    person typed before those.
+    """
+    counted = work.spec.systems[row.side].capabilities.versions == "counter"
+    if row.pre_version is None or not (counted and row.pre_version.isdecimal() and record.version.isdecimal()):
+        return False
+    return int(record.version) == int(row.pre_version) + 1 and work.is_last_ours(row.side, record)
 
 
 def settle_part(work: Work, row: IntentRow, record: Record, found: Found) -> None:

@@ -124,6 +124,9 @@ def settle(
     for unit, source_print in settlement.units.items():
         blank = unit in settlement.blank and not is_blank(shown.get(unit, ABSENT))
         if trust.doubtful and settled.get(unit) != shown.get(unit):
+            if unit not in base.prints and not is_blank(settled.get(unit, ABSENT)):
+                # It may have been on both sides: the source is not filled, once empty, as if it had never held a value.
+                base.doubted = base.doubted | {(unit, target is Side.RIGHT)}
             continue
         if unit in settlement.shared:
             _settle_half(base, unit, settlement, target)

@@ -54,7 +54,8 @@ class Base:
     """prints: unit -> (left, right). lines: None while lines never agreed. sealed: unit -> sealed pair of values.
 
     remapped: units that the record's last agreement did not cover as they are read now. writes: our latest ones.
-    doubted: (unit, left) where that side's value was taken for what we wrote, and somebody may have typed the same.
+    doubted: (unit, left) where that side's value was taken for what we wrote, and somebody may have typed the same; or
+    where what we wrote from may have been agreed on. What is overwritten there is named.
     """
 
     prints: dict[str, Pair] = field(default_factory=dict)

@@ -128,6 +128,7 @@ class Judge:
             if place is None:
                 return write(object, writes)
             self.ledger.sent(side, place[1], writes, self.world.clock.now())
+            self.writes.sent(side, place[1], writes)
             if self.world.specs[place[1]].systems[side].capabilities.decimals == "string":
                 for item in writes:
                     if item.body and has_float(msgspec.json.decode(item.body)):

@@ -34,6 +34,13 @@ def decoded(spec: SyncSpec, side: Side, fields: Mapping[str, Any]) -> dict[str, 
     return spec.systems[side].mapping.decode(fields).values
 
 
+def references(values: Mapping[str, Value]) -> list[Ref]:
+    """Every reference of a record or of a body, lines included."""
+    lines = values.get(LINES)
+    shown = [line.values for line in lines if isinstance(line, Line)] if isinstance(lines, tuple) else []
+    return [value for part in (values, *shown) for value in part.values() if isinstance(value, Ref)]
+
+
 def units_of(spec: SyncSpec, side: Side, values: Mapping[str, Value], name_of: NameOf) -> dict[str, Hashable]:
     """Unit -> comparable value. Lines become a unit per line (`lines/LABEL`) and one per field of it.
 

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Mapping
 from math import inf
 
 import msgspec
 
 from connector.merge.rules import Drift
-from connector.model.records import Key
+from connector.model.records import Key, Write
 from connector.model.rows import JournalRow
-from connector.model.values import SIDES, Line, Ref, Side
+from connector.model.values import SIDES, Line, Ref, Side, Value
 from connector.testing.simulator.judge_creates import CreateRules
 from connector.testing.simulator.judge_findings import Verdicts
 from connector.testing.simulator.judge_things import Change, Edit, Held, Written
-from connector.testing.simulator.judge_values import ABSENT, LINES, REF, has_float, is_empty, told
+from connector.testing.simulator.judge_values import (
+    ABSENT,
+    LINES,
+    REF,
+    decoded,
+    has_float,
+    is_empty,
+    references,
+    told,
+)
 from connector.testing.simulator.ledger import Ledger
 from connector.testing.simulator.profiles import Profile
+from connector.testing.tables import decoded as body_fields
 
 OSCILLATION = 5
 JOURNAL = 500
@@ -28,7 +38,8 @@ class WriteRules(CreateRules):
     decided: (entity, identity, unit) a person decided, and when; mixed: (entity, identity) of records with lines that
     nobody can tell from lines of the other side; forgotten: entity -> of edits up to this number nobody can know what
     they replaced, because the store was; earlier: tokens of writes that were open when their sync got other fields;
-    replaced: number of the last touch before the store was.
+    replaced: number of the last touch before the store was; referred: token -> (entity, key) of the references in its
+    body that led to linked records when it was sent.
     """
 
     def __init__(self, ledger: Ledger, verdicts: Verdicts, profile: Profile) -> None:
@@ -38,6 +49,7 @@ class WriteRules(CreateRules):
         self.forgotten: dict[str, float] = {}
         self.earlier: set[str] = set()
         self.replaced = 0
+        self.referred: dict[str, frozenset[tuple[str, Key]]] = {}
         self._said: list[JournalRow] = []
 
     def judge(self, change: Change) -> None:
@@ -52,6 +64,19 @@ class WriteRules(CreateRules):
         else:
             self._deleted(change)
         self._applied.add(str(change.touch.token))
+
+    def sent(self, side: Side, entity: str, writes: Iterable[Write]) -> None:
+        """I23 speaks of requests: what counts is what was linked when one was sent, however late it arrives."""
+        spec = self.world.specs[entity]
+        for write in writes:
+            if not write.body or write.token in self.referred:
+                continue
+            values = decoded(spec, side, body_fields(write.body))
+            self.referred[write.token] = frozenset(
+                (ref.entity, ref.key)
+                for ref in references(values)
+                if ref.key in self.world.look("links_by_key", spec.kind_of(ref.entity), side, [ref.key])
+            )
 
     def store_ends(self) -> None:
         """The store is about to be replaced: what its journal says was said, for requests that are on their way."""
@@ -236,13 +261,28 @@ class WriteRules(CreateRules):
         spec = self.world.specs[held.entity]
         rule = spec.unit(head)
         fields = rule.fields if rule is not None else (head,)
+        shown = [change.before, *self._seen_with(change, unit)]
         for row in [*self.world.look("journal", spec.kind, None, None, JOURNAL), *self._said]:
             ours = row.kind == spec.kind and row.event in events and row.side is held.side and row.key == held.key
             if ours and head in row.fields.split(",") and row.body is not None:
                 body = msgspec.json.decode(self.world.vault.open(row.body, b"journal"), type=dict[str, str])
-                if told(unit, change.before, fields, body):
+                if any(told(unit, values, fields, body) for values in shown):
                     return True
         return False
+
+    def _seen_with(self, change: Change, unit: str) -> list[Mapping[str, Value]]:
+        """The record as the sender saw it last, if it showed the very edit of this unit then that is overwritten now.
+
+        The line of the journal is from before the write, and names a line of an order as a whole: what somebody changed
+        beside the edit since then is no part of it.
+        """
+        held, call = change.held, self.ledger.calls.get(str(change.touch.token))
+        old = next((written.old for written in change.written if written.unit == unit), None)
+        return [
+            self.ledger.read(held, fields)[0]
+            for number, fields, shows in held.versions
+            if call is not None and number == call.seen and fields is not None and shows.get(unit) is old
+        ]
 
     def _repeated(self, change: Change, written: Written) -> None:
         """I30: one edit is brought to one record once; bringing it again needs an edit in between."""
@@ -259,13 +299,15 @@ class WriteRules(CreateRules):
     def _reference(self, change: Change, written: Written) -> None:
         held, old = change.held, written.old
         cleared = old is not None and _is_ref(old.value) and written.value is None and not _cleared(written.edit)
-        if cleared and old is not None and old.given_up != "journal":
+        # What came after the sender's last look it had not seen: a write that undoes it clears nothing it knew of.
+        unseen = self._in_window(change, written.since)
+        if cleared and old is not None and old.given_up != "journal" and not unseen:
             self.verdicts.find("I24", f"{held}: the reference {written.unit} was cleared, and nobody had cleared it")
         if not _is_ref(written.value):
             return
+        linked = self.referred.get(str(change.touch.token), frozenset())
         for entity, key in _refs(held, written.unit):
-            kind = self.world.specs[held.entity].kind_of(entity)
-            if key not in self.world.look("links_by_key", kind, held.side, [key]):
+            if (entity, key) not in linked:
                 self.verdicts.find("I23", f"{held}: {written.unit} points to {entity} {key}, which is not linked")
 
     # --------------------------------------------------------------------------------------------- endings

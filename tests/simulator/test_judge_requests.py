@@ -1,0 +1,76 @@
+"""What the judge allows where a request meets what its sender had not seen: each with the history that is a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from judge_world import UNGUARDED, Court, company, opened, order
+
+from connector.errors import ConnectorError
+from connector.model.records import Op, Write
+from connector.model.rows import LinkState
+from connector.model.values import Side
+from connector.testing.simulator.systems import Trick
+from connector.testing.world import account
+
+LEFT, RIGHT = Side.LEFT, Side.RIGHT
+CREATE, UPDATE = Op.CREATE, Op.UPDATE
+
+
+@pytest.fixture
+def court() -> Iterator[Court]:
+    with opened() as made:
+        yield made
+
+
+@pytest.mark.parametrize("looked", [True, False])
+def test_i24_a_reference_typed_after_the_last_look_is_not_cleared_for_being_unknown(looked: bool) -> None:
+    with opened(UNGUARDED) as court:
+        parent = company(court, "Parent")
+        left, right = company(court, "Child")
+        court.read(RIGHT, "account", right)
+        court.world.erp.edit("customers", right, group_of=parent[1])
+        if looked:
+            court.read(RIGHT, "account", right)
+        court.world.crm.edit("companies", left, phone="v2")
+        court.write(RIGHT, "account", UPDATE, right, group_of=None, tel="v2")
+        assert ("I24" in court.rules()) is looked
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_i23_a_late_request_is_judged_by_what_was_linked_when_it_was_sent(court: Court, linked: bool) -> None:
+    left = court.world.crm.add("companies", account("Buyer"))
+    right = court.write(RIGHT, "account", CREATE, title="Buyer", cur="EUR", blocked=False)
+    court.world.crm.add("deals", {"name": "O1", "company_id": left, "currency": "EUR"})
+    number = court.link("account", None, right, LinkState.HALF) if linked else 0
+    court.trick(RIGHT, Trick("write", "late"))
+    body = msgspec.json.encode({"title": "O1", "customer": right, "cur": "EUR"})
+    with pytest.raises(ConnectorError):
+        court.world.erp.write("orders", [Write(CREATE, None, body, None, "late")])
+    if linked:
+        with court.world.store.begin() as tx:
+            tx.drop_links([number])  # as an older store would
+    else:
+        court.link("account", left, right)
+    court.world.clock.sleep(2.0)
+    court.read(RIGHT, "account", right)
+    assert court.judge.ledger.of(RIGHT, "order")
+    assert ("I23" in court.rules()) is not linked
+
+
+@pytest.mark.parametrize("looked", [True, False])
+def test_i7_the_journal_names_a_line_as_it_was_at_the_last_look(looked: bool) -> None:
+    with opened(UNGUARDED) as court:
+        _, made = order(court, ("a", "2", "1.50"))
+        (row,) = court.world.erp.get("orders", made)["positions"]
+        court.world.erp.edit("orders", made, positions=[{**row, "qty": "9"}])
+        shown = "description a, quantity 9, unit_price 1.50 EUR"
+        court.read(RIGHT, "order", made)
+        court.lose(RIGHT, "order", made, "lines", {"lines": shown})
+        court.world.erp.edit("orders", made, positions=[{**row, "qty": "9", "price": "4"}])
+        if looked:
+            court.read(RIGHT, "order", made)
+        court.write(RIGHT, "order", UPDATE, made, positions=[row])
+        assert ("I7" in court.rules()) is looked
