@@ -10,7 +10,8 @@
 | | | of that name; none: sent again; several: a person |
 | create | nothing | after `settle`: the record that the match rules find, else sent again: a duplicate is possible |
 | | | where nothing is matched, and the capability report says so |
-| update | conditional writes | the same bytes again; refused as stale: read, and settle if it shows what was sent |
+| update | conditional writes | the same bytes again; refused: read, and settle if it shows what was sent; if it is at |
+| | | the version from before the first time, that may still arrive: open until `settle`, then a person |
 | update | neither | after `settle`: read; shows what was sent: settle; else planned again |
 | delete | any | read: gone is done; unchanged: sent again; changed: planned again |
 """
@@ -20,7 +21,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from connector.engine.effects import Call, Effects, call, commit, look, now
-from connector.engine.likeness import assign, find_alike, own_unlinked, shows
+from connector.engine.likeness import assign, find_alike, own_unlinked
+from connector.engine.read_back import read_back
 from connector.engine.recovered import (
     Found,
     close_intent,
@@ -28,9 +30,7 @@ from connector.engine.recovered import (
     not_shown,
     note_seen,
     park,
-    sent_of,
     settle_intent,
-    settle_part,
     unmade,
 )
 from connector.engine.results import mark_sent, merged_meanwhile, store_results
@@ -294,18 +294,22 @@ def _send_again(work: Work, side: Side, rows: Sequence[IntentRow], found: Found,
             outcomes = answer.outcomes
         else:
             raise answer
-        stale = []
+        doubtful: list[IntentRow] = []
+        answers: dict[str, ConnectorError] = {}
         for row, outcome in zip(part, outcomes, strict=True):
             if row.op == Op.CREATE and isinstance(outcome.error, REFUSALS):
                 refused.append((row, outcome.error))
             elif isinstance(outcome.error, StaleError) and _remembered(capabilities, row, at):
                 drop(work, row, found, at, "changed before it was written")
             elif isinstance(outcome.error, StaleError):
-                stale.append(row)
+                doubtful.append(row)
+            elif row.op == Op.UPDATE and isinstance(outcome.error, (RejectedError, NotFoundError)):
+                doubtful.append(row)
+                answers[row.token] = outcome.error
             else:
                 _take(work, row, outcome, found, at)
-        if stale:
-            yield from _read_back(work, side, stale, found, at)
+        if doubtful:
+            yield from read_back(work, side, doubtful, found, at, answers)
         if isinstance(answer, DeniedError):
             raise answer
     return refused
@@ -361,25 +365,7 @@ def _updates(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at
         if row not in ripe:
             work.leave(row.link, row.side, row.op)
     if ripe:
-        yield from _read_back(work, side, ripe, found, at)
-
-
-def _read_back(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
-    """Read the targets: one that shows what was sent is settled, the rest is planned anew with the old base."""
-    keys = [str(row.target) for row in rows]
-    records: Mapping[Key, Record] = yield from call(side, "read", work.spec.systems[side].object, keys)
-    for row in rows:
-        record = records.get(str(row.target))
-        if record is None or record.fields is None or row.op != Op.UPDATE:
-            note_seen(row, record, found)
-            drop(work, row, found, at, "outcome unknown, read again")
-            unmade(row, found)
-            continue
-        if shows(work.decode(side, record).values, sent_of(work, row)):
-            settle_intent(work, row, record, found, at, None if work.is_last_ours(side, record) else Trust.ALIKE)
-        else:
-            settle_part(work, row, record, found)
-            drop(work, row, found, at, "outcome unknown, read again")
+        yield from read_back(work, side, ripe, found, at, {})
 
 
 # ------------------------------------------------------------------------------------------------- deletes

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connector.engine.work import open_text
-from connector.errors import DeniedError, Halted, NotFoundError, TransientError, UncertainError
+from connector.errors import DeniedError, Halted, NotFoundError, RejectedError, TransientError, UncertainError
 from connector.merge.guards import Limit, Limits
 from connector.model.records import Op
 from connector.model.rows import IntentState, LinkState
@@ -165,6 +165,29 @@ def test_an_update_whose_answer_was_lost_happens_once_and_keeps_what_a_person_ty
     assert world.conflicts() == []
     assert world.plan() == []
     world.store.close()
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_an_update_that_is_refused_when_sent_again_may_have_been_done_or_may_still_come(
+    world: World, after: bool
+) -> None:
+    left = world.crm.add("companies", account("A", phone="1"))
+    world.sync()
+    world.crm.edit("companies", left, phone="2")
+    world.erp.fail("write", LOST, after=after)
+    world.sync()
+    sent = world.clock.now()
+    world.clock.advance(60.0)
+    world.erp.fail("write", RejectedError("not today"))
+    world.sync()
+    rows = world.look("open_intents", world.specs["account"].kind, "", 9)
+    assert [row.sent for row in rows] == ([] if after else [sent])
+    assert world.dead() == []
+    world.clock.advance(world.specs["account"].settle - 60.0)
+    world.erp.fail("write", RejectedError("not today"))
+    world.sync()
+    assert len(world.dead()) == (not after)
+    assert world.look("open_intents", world.specs["account"].kind, "", 9) == []
 
 
 @pytest.mark.parametrize("after", [False, True])

@@ -228,4 +228,22 @@ IN_RECOVERY = (
         "    if False:\n        found.hints.append",
         ("tests/faults/test_faults_outcomes.py lost", "tests/faults/test_faults_crash_matrix.py spread"),
     ),
+    Mutant(
+        "refused second update believed",
+        "An update that is refused when it is sent again is taken for never done.",
+        "3.3",
+        RECOVER,
+        "            elif row.op == Op.UPDATE and isinstance(outcome.error, (RejectedError, NotFoundError)):",
+        "            elif False:",
+        ("tests/faults/test_faults_outcomes.py refused_when_sent_again", "tests/simulator/test_found.py line_twice"),
+    ),
+    Mutant(
+        "refused update not waited for",
+        "An update that is refused when it is sent again is given up before the first request can no longer arrive.",
+        "3.3",
+        "connector/engine/read_back.py",
+        "    if at - sent >= work.spec.settle:\n        park(",
+        "    if True:\n        park(",
+        ("tests/faults/test_faults_outcomes.py refused_when_sent_again", "tests/simulator/test_found.py line_twice"),
+    ),
 )

@@ -102,6 +102,25 @@ def test_i7_a_line_that_nothing_tells_from_another_may_come_twice_after_the_stor
         assert ("I7" in court.rules()) is (differ == 1)
 
 
+@pytest.mark.parametrize(("typed", "broken"), [("7", False), ("8", True)])
+def test_i7_a_line_that_came_twice_may_have_another_name_on_the_other_side(typed: str, broken: bool) -> None:
+    with opened() as court:
+        deal, made = order(court, ("a", "2", "1.50"))
+        (row,) = court.world.crm.get("deals", deal)["lines"]
+        court.world.crm.edit("deals", deal, lines=[{**row, "quantity": "7", "unit_price": "9.00"}])
+        court.judge.store_replaced()
+        own = ids(court, made)["a"]
+        twice = [*positions(("a", "2", "1.50"), a=own), *positions(("a", "7", "9.00"))]
+        court.write(RIGHT, "order", UPDATE, made, positions=twice)
+        second = court.world.erp.get("orders", made)["positions"][1]["no"]
+        again = [*positions(("a", "2", "1.50"), a=own), *positions(("a", typed, "9.00"), a=second)]
+        court.world.erp.edit("orders", made, positions=again)
+        court.read(RIGHT, "order", made)
+        last = [*positions(("a", "2", "1.50"), a=own), *positions(("a", "9", "9.00"), a=second)]
+        court.write(RIGHT, "order", UPDATE, made, positions=last)
+        assert ("I7" in court.rules()) is broken
+
+
 @pytest.mark.parametrize("another", [True, False])
 def test_i15_the_same_record_added_by_another_person_may_be_created(court: Court, another: bool) -> None:
     right = court.world.erp.add("customers", customer("Acme"))

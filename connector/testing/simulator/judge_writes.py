@@ -181,6 +181,19 @@ class WriteRules(CreateRules):
                 return True
         return False
 
+    def _was_under_another_name(self, change: Change, old: Edit) -> bool:
+        """Whether the other side showed it in another line of this label, and nobody can tell which is which.
+
+        A line that came again stands behind the first of its label, and that one is the other side's: the first here
+        is the second there.
+        """
+        held = change.held
+        if not old.unit.startswith(LINES) or (held.entity, held.identity) not in self.mixed:
+            return False
+        names = [name for name in change.thing.edits if _of_one_label(name, old.unit)]
+        edits = [edit for name in names for known in change.thing.edits[name].values() for edit in known]
+        return any(held.side.other in edit.sides and self.ledger.same(edit.value, old.value) for edit in edits)
+
     def _overwritten(self, change: Change, written: Written) -> None:
         """I7: what a person typed was settled on both sides before, or a row names it."""
         held, old, unit = change.held, written.old, written.unit
@@ -208,6 +221,7 @@ class WriteRules(CreateRules):
             self.leaves_no_trace(held.entity, old)
             or (change.thing.crossed and is_empty(old.value))
             or self._agreed_with_an_old_read(written, old)
+            or self._was_under_another_name(change, old)
         ):
             old.given_up = "limit"
             self.verdicts.limit("I7", what)
@@ -373,6 +387,12 @@ class WriteRules(CreateRules):
                 self.verdicts.narrow("I17", what)
             else:
                 self.verdicts.find("I17", what)
+
+
+def _of_one_label(unit: str, other: str) -> bool:
+    """Whether both are the same part of lines that have one label: `lines/LABEL/quantity`, `lines/LABEL~2/quantity`."""
+    mine, theirs = ([part.partition("~")[0] for part in name.split("/")] for name in (unit, other))
+    return mine == theirs
 
 
 def _is_ref(value: Hashable) -> bool:

@@ -1,0 +1,55 @@
+"""Reads back what an update of unknown outcome was sent to: whether it was done, or may still be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from connector.engine.effects import Effects, call
+from connector.engine.likeness import shows
+from connector.engine.recovered import Found, drop, note_seen, park, sent_of, settle_intent, settle_part, unmade
+from connector.engine.settle_lines import Trust
+from connector.engine.work import Work
+from connector.errors import ConnectorError
+from connector.model.records import Key, Op, Record
+from connector.model.rows import IntentRow
+from connector.model.values import Side
+
+
+def read_back(
+    work: Work,
+    side: Side,
+    rows: Sequence[IntentRow],
+    found: Found,
+    at: float,
+    refused: Mapping[str, ConnectorError],
+) -> Effects[None]:
+    """Read the targets: one that shows what was sent is settled, the rest is planned anew with the old base.
+
+    refused: token -> answer to the second time, which says nothing of the first.
+    """
+    keys = [str(row.target) for row in rows]
+    records: Mapping[Key, Record] = yield from call(side, "read", work.spec.systems[side].object, keys)
+    for row in rows:
+        record = records.get(str(row.target))
+        if record is None or record.fields is None or row.op != Op.UPDATE:
+            note_seen(row, record, found)
+            drop(work, row, found, at, "outcome unknown, read again")
+            unmade(row, found)
+        elif row.token in refused and record.version == row.pre_version:
+            _refused_again(work, row, refused[row.token], found, at)
+        elif shows(work.decode(side, record).values, sent_of(work, row)):
+            settle_intent(work, row, record, found, at, None if work.is_last_ours(side, record) else Trust.ALIKE)
+        else:
+            settle_part(work, row, record, found)
+            drop(work, row, found, at, "outcome unknown, read again")
+
+
+def _refused_again(work: Work, row: IntentRow, error: ConnectorError, found: Found, at: float) -> None:
+    """Refused now, and not done so far: the first request may still arrive, until its settle time is over."""
+    sent = row.sent or at
+    if at - sent >= work.spec.settle:
+        park(work, row, found, at, error.code, str(error))
+        return
+    work.note_trouble(str(error))
+    work.leave(row.link, row.side, row.op)
+    found.unsure[row.token] = sent  # this try was not done
