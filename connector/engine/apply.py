@@ -19,7 +19,7 @@ from connector.engine.item import Item, ItemPlan
 from connector.engine.lease import fence, keep_lease
 from connector.engine.outcomes import Last, take_outcome
 from connector.engine.results import mark_sent, merged_meanwhile, store_results
-from connector.engine.work import Work, released_by, with_seen
+from connector.engine.work import MISSING, Work, released_by, with_seen
 from connector.errors import (
     ConnectorError,
     StaleError,
@@ -132,7 +132,10 @@ def _not_created(
     if item.link is not None and record is not None and record.deleted:
         close(drafter, thread, ended=source)
         return thread
-    if plan.waits is not None:
+    if plan.reason == MISSING:
+        drafter.hint(source, key, MISSING, drafter.now + drafter.spec.settle)
+        drafter.work.tally.extra["unconfirmed"] += 1
+    elif plan.waits is not None:
         due = drafter.now + (drafter.spec.settle if not plan.waits else 6 * 3600)
         drafter.hint(source, key, plan.reason, due, plan.waits or None)
         thread.result = "held"
@@ -165,7 +168,9 @@ def _not_yet(drafter: Drafter, item: Item) -> Thread:
     """
     for side in SIDES:
         key = item.keys[side]
-        if key is not None and (side, key) not in drafter.work.behind:
+        if key is not None and (side, key) in drafter.work.absent:
+            drafter.hint(side, key, MISSING, drafter.now + drafter.spec.settle)
+        elif key is not None and (side, key) not in drafter.work.behind:
             drafter.candidate(item, side)
             drafter.hint(side, key, "an old version was read of its partner", drafter.now + drafter.spec.settle)
     drafter.work.tally.extra["unconfirmed"] += 1

@@ -12,7 +12,7 @@ from connector.engine.children import hold_parents
 from connector.engine.effects import Effects, look
 from connector.engine.item import Item, ItemPlan, Partners, UnitPlan, UnlinkedError
 from connector.engine.units import Units, empty
-from connector.engine.work import Work
+from connector.engine.work import MISSING, Work
 from connector.merge.base import LINE, Base
 from connector.merge.documents import header_problem
 from connector.merge.fields import Decision, Verb
@@ -137,8 +137,9 @@ class Assessor(Units):
         return Status.UNCHANGED if same else Status.CHANGED
 
     def _is_behind(self, side: Side, record: Record) -> bool:
-        """Whether a newer version of the record is known of than could be read."""
-        return self.work.later(side, self.work.behind.get((side, record.key)), record.version)
+        """Whether a newer version of the record is known of than could be read, or it could not be read at all."""
+        place = (side, record.key)
+        return place in self.work.absent or self.work.later(side, self.work.behind.get(place), record.version)
 
     def _ended_by_us(self, side: Side) -> bool:
         """Whether we deleted this record and an older store knows nothing of it: we do so only when its partner ended.
@@ -196,9 +197,7 @@ class Assessor(Units):
         told = self.item.conflicts.get("*")
         if told is not None and told.prints[side] is None:
             return Status.DELETED
-        since = self.work.missing_since.get((side, str(self.item.keys[side])))
-        proved = since is not None and self.work.started - since >= self.spec.settle and self.work.alive[side] > 0
-        return Status.DELETED if proved else Status.MISSING
+        return Status.DELETED if self.work.is_gone(side, str(self.item.keys[side])) else Status.MISSING
 
     def _plan_single(self, source: Side) -> ItemPlan:
         item = self.item
@@ -212,7 +211,7 @@ class Assessor(Units):
             plan.reason = f"a {self.spec.entity.name} comes from {self.spec.names[target]}"
         elif self._is_behind(source, record):
             plan.waits = ""
-            plan.reason = "an old version was read"
+            plan.reason = MISSING if (source, record.key) in self.work.absent else "an old version was read"
         elif item.doubt:
             plan.reason = item.doubt
             plan.refused = True

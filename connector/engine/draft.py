@@ -183,7 +183,9 @@ class Rows:
         link, key = thread.link, thread.link.keys[side]
         gen = link.gen if op is Op.CREATE else link.gen + 1
         token = self.work.vault.token(
-            *(link.id.to_bytes(8, "big"), side.encode(), op.encode(), gen.to_bytes(4, "big"), body),
+            # A create is known by what it is made of: an older store hands out other ids for the same link.
+            *(self.spec.kind.encode() if op is Op.CREATE else link.id.to_bytes(8, "big"), side.encode(), op.encode()),
+            *(gen.to_bytes(4, "big"), body),
             # With a store restored from a backup, ids and generations come again: an answer of then is none of now.
             (version or str(settlement.source_key)).encode(),
         )

@@ -120,10 +120,10 @@ def take_records(
     over: list[Key] = []
     behind: list[HintRow] = []
     for record in records:
+        work.absent.discard((side, record.key))
         link = links.get(record.key)
         if _is_over(known, side, record.key, record):
-            if link is None and record.key in dead:
-                over.append(record.key)
+            over.extend([record.key] if link is None and record.key in dead else [])
             continue
         parked = dead.get(record.key)
         if parked is not None and ((parked.version == record.version and not forced) or _is_unsure(parked, record)):
@@ -317,13 +317,32 @@ def read_keys(
     links = known[0]
     work.alive[side] += sum(not record.deleted for record in found.values())
     over = {key for key in keys if _is_over(known, side, key, found.get(key))}
-    missing = [(links[key].id, None, key) for key in keys if key not in found and key not in over]
+    absent = [key for key in keys if key in over and key not in found and _may_be_there(work, side, key, known)]
+    over.difference_update(absent)
+    missing = [(links[key].id, None, key) for key in keys if key in links and key not in found and key not in over]
     if missing:
         work.vanished[side] += len(missing)
         work.spool.add_linked(side, missing, replacing=False)
     if over and not work.dry:
         yield from commit(lambda tx: _forget(tx, work.spec.kind, side, over))
+    _miss(work, side, absent, known)
     yield from take_records(work, side, list(found.values()), known, forced=True)
+
+
+def _may_be_there(work: Work, side: Side, key: Key, known: Known) -> bool:
+    """Whether a record without a link that was not found may be there all the same: once missing is not deleted."""
+    links, tombstones, _, _ = known
+    return key not in links and key not in tombstones and not work.is_gone(side, key)
+
+
+def _miss(work: Work, side: Side, keys: Sequence[Key], known: Known) -> None:
+    """Unlinked records that were not found stand in the spool as what they were: what matches them waits with them."""
+    _, _, _, candidates = known
+    for key in keys:
+        row = candidates.get(key)
+        work.absent.add((side, key))
+        work.outrun[side, key] = row.prints if row is not None else (b"",) * len(work.spec.match)
+    work.spool.add_unlinked(side, [(Record(key, "", None), False, None) for key in keys])
 
 
 def gather(work: Work) -> Effects[None]:

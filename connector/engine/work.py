@@ -71,7 +71,8 @@ class Work:
 
     behind: versions that were announced for records of which only older ones could be read. doubted: records that an
     earlier run did not find. outrun: match prints of unlinked records of which an earlier run saw a newer version than
-    could be read now. unlinked_own: how many records were read that we made, that no link knows and that carry
+    could be read now. absent: records without a link that were asked for and not found, which proves nothing yet.
+    unlinked_own: how many records were read that we made, that no link knows and that carry
     no key of the other side.
     """
 
@@ -103,6 +104,7 @@ class Work:
     behind: dict[tuple[Side, Key], Version] = field(default_factory=dict)
     doubted: set[tuple[Side, Key]] = field(default_factory=set)
     outrun: dict[tuple[Side, Key], tuple[bytes, ...]] = field(default_factory=dict)
+    absent: set[tuple[Side, Key]] = field(default_factory=set)
     unlinked_own: Counter[Side] = field(default_factory=Counter)
     made: dict[int, LinkRow] = field(default_factory=dict)
     made_up: Iterator[int] = field(default_factory=lambda: count(MADE_UP))
@@ -119,6 +121,11 @@ class Work:
     def outdated(self, layout: int) -> frozenset[str]:
         """Names of that layout's units that are read in another way now."""
         return outdated(self.layouts.get(layout, ()), self.shape.layout)[0]
+
+    def is_gone(self, side: Side, key: Key) -> bool:
+        """Whether a record that is not found is gone: missing before, the settle time ago, and others can be read."""
+        since = self.missing_since.get((side, key))
+        return since is not None and self.started - since >= self.spec.settle and self.alive[side] > 0
 
     def made_since(self, record: Record, at: float | None) -> bool:
         """Whether the record is not older than that moment, as far as two clocks can tell."""

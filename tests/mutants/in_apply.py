@@ -267,6 +267,15 @@ IN_APPLY = (
         ("tests/invariants/test_holes_writes.py another_body",),
     ),
     Mutant(
+        "create known by the id of its link",
+        "After an older store was put back, a create goes out under another key than the first time: it is done twice.",
+        "I39, I9",
+        DRAFT,
+        'self.spec.kind.encode() if op is Op.CREATE else link.id.to_bytes(8, "big")',
+        'link.id.to_bytes(8, "big")',
+        ("tests/simulator/test_found.py create_on_its_way", "tests/simulator/test_found.py out_of_sight"),
+    ),
+    Mutant(
         "key without the state it is based on",
         "After an older store was put back, the answer to an earlier write is taken for the new one's.",
         "3 key, I39",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from judge_world import GUARDED, UNGUARDED, Court, company, ids, opened, order, positions, report
@@ -370,3 +371,33 @@ def test_i8_what_is_typed_while_a_merged_value_is_on_its_way_is_no_part_of_it(la
             court.world.crm.write("companies", [write])
         court.write(RIGHT, "account", UPDATE, right, remarks="a, b")
         assert ("I8" in court.rules(rest=True)) is late
+
+
+@pytest.mark.parametrize(
+    ("profile", "bytes_", "arrives", "limit"),
+    [
+        ("c-is", "other", "after the look", True),
+        ("c-is", "other", "before the look", False),
+        ("c-is", "same", "after the look", False),
+        ("c--s", "same", "after the look", True),
+        ("cuis", "other", "after the look", False),
+    ],
+)
+def test_i9_a_create_on_its_way_while_the_store_is_replaced_is_a_limit_where_no_key_and_no_answer_tells_of_it(
+    profile: str, bytes_: str, arrives: str, limit: bool
+) -> None:
+    with opened(profile) as court:
+        court.world.crm.add("companies", account("Acme"))
+        court.trick(RIGHT, Trick("write", "late", number=60))
+        fields: dict[str, Any] = {"title": "Acme", "cur": "EUR", "blocked": False}
+        with pytest.raises(UncertainError):
+            court.write(RIGHT, "account", CREATE, None, "first", **fields)
+        court.rules()
+        court.judge.store_replaced()
+        court.world.clock.sleep(100.0)
+        if arrives == "before the look":
+            court.world.erp.scan("customers", None)
+        if bytes_ == "other":
+            fields["tel"] = "v1"
+        court.write(RIGHT, "account", CREATE, None, "second", **fields)
+        assert ("I9" in court.rules()) is not limit

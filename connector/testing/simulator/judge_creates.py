@@ -19,7 +19,8 @@ class CreateRules:
     """Judges creates.
 
     doubled: (entity, identity) of what had to be created twice for want of a power; renewed: how often one was created
-    again, because nobody could know that it had ended; restored: the store was replaced by an older one.
+    again, because nobody could know that it had ended; restored: the store was replaced by an older one, and replaced:
+    the number of the last touch before that.
     """
 
     def __init__(self, ledger: Ledger, verdicts: Verdicts, profile: Profile) -> None:
@@ -30,6 +31,7 @@ class CreateRules:
         self.doubled: set[tuple[str, str]] = set()
         self.renewed: Counter[tuple[str, str]] = Counter()
         self.restored = False
+        self.replaced = 0
         self._applied: set[str] = set()
 
     def is_right(self, change: Change) -> None:
@@ -68,13 +70,36 @@ class CreateRules:
             # Its outcome, or all there was to know of it, was lost: that a person deleted it meanwhile, too.
             self.renewed[change.held.entity, change.held.identity] += 1
             self.verdicts.limit(rule, what)
-        elif ((again or self.restored) and self._may_double(change.held, change.touch.at)) or self._is_of_a_twin(
-            change
+        elif (
+            ((again or self.restored) and self._may_double(change.held, change.touch.at))
+            or self._was_on_its_way(change)
+            or self._is_of_a_twin(change)
         ):
             self.doubled.add((change.held.entity, change.held.identity))
             self.verdicts.limit(rule, what)
         else:
             self.verdicts.find(rule, what)
+
+    def _was_on_its_way(self, change: Change) -> bool:
+        """Whether of two creates one left before the store was replaced, and arrived in the run that sent the other.
+
+        I39 rests on what can be read: the store has no intent of the first, and no answer showed it before the other
+        left. Only a key tells of it: that of the record, or a live one of the same bytes; others have another (I31).
+        """
+        can, calls, bodies = self.profile.powers[change.held.side], self.ledger.calls, self.ledger.bodies
+        if not self.restored or can.external_key == "unique":
+            return False
+        twins = [record for record in change.thing.live(change.held.side) if record.ours and record is not change.held]
+        pairs = [pair for twin in twins for pair in ((twin, change.held), (change.held, twin))]
+        for first, second in pairs:
+            one, two = calls[str(first.token)], calls[str(second.token)]
+            known = (
+                bodies[str(first.token)] == bodies[str(second.token)] and two.at - one.at < can.idempotency - RESERVE
+            )
+            shown = first.known.get(two.process, two.number) < two.number
+            if one.number <= self.replaced < two.number and two.began < first.born and not shown and not known:
+                return True
+        return False
 
     def _is_of_a_twin(self, change: Change) -> bool:
         """Whether it images a record of ours that its system gives nothing away of, and whose create had no answer."""

@@ -175,7 +175,9 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One write as it was sent first. seen: newest touch of its target that the sender had been shown by then."""
+    """One write as it was sent first. seen: newest touch of its target that the sender had been shown by then; began:
+    the last number before its run.
+    """
 
     number: int
     run: int
@@ -183,6 +185,7 @@ class Call:
     at: float
     op: str
     seen: int
+    began: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,8 +38,7 @@ class WriteRules(CreateRules):
     decided: (entity, identity, unit) a person decided, and when; mixed: (entity, identity) of records with lines that
     nobody can tell from lines of the other side; forgotten: entity -> of edits up to this number nobody can know what
     they replaced, because the store was; earlier: tokens of writes that were open when their sync got other fields;
-    replaced: number of the last touch before the store was; referred: token -> (entity, key) of the references in its
-    body that led to linked records when it was sent.
+    referred: token -> (entity, key) of the references in its body that led to linked records when it was sent.
     """
 
     def __init__(self, ledger: Ledger, verdicts: Verdicts, profile: Profile) -> None:
@@ -48,7 +47,6 @@ class WriteRules(CreateRules):
         self.mixed: set[tuple[str, str]] = set()
         self.forgotten: dict[str, float] = {}
         self.earlier: set[str] = set()
-        self.replaced = 0
         self.referred: dict[str, frozenset[tuple[str, Key]]] = {}
         self._said: list[JournalRow] = []
 

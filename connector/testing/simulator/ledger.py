@@ -28,6 +28,7 @@ class Ledger(Records):
         super().__init__(world)
         self.number = 0
         self.run = 0
+        self.began = 0
         self.process = ""
         self.calls: dict[str, Call] = {}
         self.bodies: dict[str, bytes] = {}
@@ -66,7 +67,8 @@ class Ledger(Records):
             if write.token not in self.calls:
                 held = self.records.get((side, entity, write.key)) if write.key is not None else None
                 seen = held.seen.get(self.process, 0) if held is not None else 0
-                self.calls[write.token] = Call(self.number, self.run, self.process, at, write.op.value, seen)
+                place = (self.number, self.run, self.process, at)
+                self.calls[write.token] = Call(*place, write.op.value, seen, self.began)
 
     def shown(self, side: Side, entity: str, records: Sequence[Record]) -> None:
         """An answer showed these records, as they are or as they once were."""
@@ -90,6 +92,7 @@ class Ledger(Records):
     def run_ended(self, *, alive: bool) -> None:
         """The run that is going on is over. alive: it did not die, so what it was told last is known to the next."""
         self.run += 1
+        self.began = self.number
         for edit, place in () if alive else self._fresh.get(self.process, ()):
             edit.noticed.discard(place)
         self._fresh.pop(self.process, None)
