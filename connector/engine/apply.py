@@ -138,6 +138,8 @@ def _not_created(
     elif plan.waits is not None:
         due = drafter.now + (drafter.spec.settle if not plan.waits else 6 * 3600)
         drafter.hint(source, key, plan.reason, due, plan.waits or None)
+        if item.link is None and (source, key) not in drafter.work.behind:
+            drafter.candidate(item, source)  # its partner may come before what it waits for
         thread.result = "held"
         drafter.work.tally.extra["waiting"] += 1
     elif plan.refused:
@@ -230,27 +232,27 @@ def _first_commit(tx: Tx, work: Work, draft: Draft, at: float) -> None:
 def _second_commit(work: Work, draft: Draft) -> Effects[dict[str, Record | None]]:
     """Where writes are unconditional: read again right before, give up what moved, mark the rest as sent.
 
-    The writes given up, by token, with what their target showed.
+    The writes given up, by token, with what their target showed, if it was read. A record that moved is the source of
+    the write on the other side, if there is one: that was decided on what is old.
     """
-    given_up: dict[str, Record | None] = {}
-    ready: list[str] = []
+    shown: dict[str, Record | None] = {}
+    moved: set[int] = set()
     for side in SIDES:
-        capabilities = work.spec.systems[side].capabilities
         loose = [p for p in draft.pending if p.side is side and p.op is not Op.CREATE]
-        if capabilities.conditional_write or not loose:
+        if work.spec.systems[side].capabilities.conditional_write or not loose:
             continue
         keys = [str(p.write.key) for p in loose]
         fresh: Mapping[Key, Record] = yield from call(side, "read", work.spec.systems[side].object, keys)
         for pending in loose:
             record, planned = fresh.get(str(pending.write.key)), pending.thread.item.records[side]
+            shown[pending.write.token] = record
             if record is None or planned is None or record.version != planned.version:
-                given_up[pending.write.token] = record
-            else:
-                ready.append(pending.write.token)
+                moved.add(pending.thread.link.id)
+    ready = [p.write.token for p in draft.pending if p.write.token in shown and p.thread.link.id not in moved]
     if ready:
         at = yield from now()
         yield from commit(lambda tx: mark_sent(tx, work, ready, at), durable=True)
-    return given_up
+    return {p.write.token: shown.get(p.write.token) for p in draft.pending if p.thread.link.id in moved}
 
 
 def _send(work: Work, pending: Sequence[Pending]) -> Effects[dict[str, Outcome]]:

@@ -161,7 +161,7 @@ class MemoryRecords:
         """Tell the watchers. Fields of a row are never changed in place, so they need no copy."""
         if self.watchers:
             made = (self.name, table.spec.name, row.key, kind, row.modified_by, row.modified)
-            touch = Touch(*made, before, after, row.merged_into, token)
+            touch = Touch(*made, before, after, row.merged_into, token, self._version(table, row))
             for watcher in self.watchers:
                 watcher(touch)
 

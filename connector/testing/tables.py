@@ -13,7 +13,7 @@ from connector.errors import (
     TransientError,
     UncertainError,
 )
-from connector.model.records import Key, Op, Outcome
+from connector.model.records import Key, Op, Outcome, Version
 from connector.ports import Capabilities
 
 T = TypeVar("T")
@@ -82,6 +82,7 @@ class Touch:
 
     by: who made it (`user`, the connection's principal, or another name a fault uses). before, after: the fields
     shown, None where the record did not exist or is gone. into: the survivor of a merge. token: of the write, if any.
+    version: the record's, from then on.
     """
 
     system: str
@@ -94,6 +95,7 @@ class Touch:
     after: Fields | None
     into: Key | None = None
     token: str | None = None
+    version: Version | None = None
 
 
 def alive(row: Row) -> bool:

@@ -11,6 +11,7 @@ from connector.errors import Halted
 from connector.model.records import Op
 from connector.model.rows import ConflictRow, LinkState
 from connector.model.values import Side, Sides, maybe
+from connector.testing.simulator.systems import Trick
 from connector.testing.world import account, customer, line
 
 LEFT, RIGHT = Side.LEFT, Side.RIGHT
@@ -94,6 +95,17 @@ def test_i15_a_delete_of_a_record_whose_partner_is_known_to_be_back(court: Court
     court.read(LEFT, "account", left)
     court.write(RIGHT, "account", DELETE, right)
     assert court.rules() == {"I15"}
+
+
+@pytest.mark.parametrize("versions", [1, 2], ids=["deleted", "before its delete"])
+def test_i15_an_old_answer_does_not_tell_that_the_partner_is_back(court: Court, versions: int) -> None:
+    left, right = company(court)
+    court.world.crm.remove("companies", left)
+    court.world.crm.restore("companies", left)
+    court.trick(LEFT, Trick("read", "stale", number=versions))
+    court.read(LEFT, "account", left)
+    court.write(RIGHT, "account", DELETE, right)
+    assert court.rules() == set()
 
 
 def test_i16_a_record_is_deleted_though_its_partner_is_there(court: Court) -> None:

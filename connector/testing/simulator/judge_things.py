@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from connector.model.records import Key
+from connector.model.records import Key, Version
 from connector.model.values import SIDES, Side, Sides, Value
 from connector.testing.simulator.judge_values import ABSENT
 from connector.testing.tables import Fields, Touch
@@ -102,7 +102,7 @@ class Edit:
 @dataclass(slots=True, eq=False)
 class Held:
     """One record. now: unit -> value shown; shows: unit -> its edit; since: unit -> the touch that brought it; via:
-    unit -> token of our write that brought it.
+    unit -> token of our write that brought it; made: version -> number of the touch that made it.
 
     token: of the write that made it, if we did. seen: process -> number of the newest touch of this record that an
     answer showed it; known, told: process -> when an answer first showed it alive, and first said it has ended.
@@ -124,6 +124,7 @@ class Held:
     since: dict[str, int] = field(default_factory=dict)
     via: dict[str, str] = field(default_factory=dict)
     versions: list[tuple[int, Fields | None, dict[str, Edit]]] = field(default_factory=list)
+    made: dict[Version, int] = field(default_factory=dict)
     seen: dict[str, int] = field(default_factory=dict)
     known: dict[str, int] = field(default_factory=dict)
     told: dict[str, int] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from connector.merge.functions import FUNCTIONS
-from connector.model.records import Key, Record
+from connector.model.records import Key, Record, Version
 from connector.model.values import SIDES, Side
 from connector.testing.simulator.judge_things import MERGED, Call, Change, Edit, Held, Thing, Written
 from connector.testing.simulator.judge_values import ABSENT, LINES, REF, identity_of, is_empty, units_of
@@ -52,7 +52,8 @@ class Ledger(Records):
             system = self.world.crm if side is Side.LEFT else self.world.erp
             assert system.name == name
             for key, fields in system.live(object_).items():
-                self.take(Touch(name, object_, key, "create", "user", 0.0, None, fields))
+                version = system.version(object_, key)
+                self.take(Touch(name, object_, key, "create", "user", 0.0, None, fields, version=version))
 
     # -------------------------------------------------------------------------------------------- what is told
 
@@ -78,8 +79,8 @@ class Ledger(Records):
                 continue
             gone = record.deleted or record.merged_into is not None
             (held.told if gone else held.known).setdefault(self.process, self.number)
-            number, shows = (held.last, {}) if gone else self._version(held, record.fields)
-            self._notice(held, shows)
+            number, shows = self._version(held, record.version)
+            self._notice(held, {} if gone else shows)
             if number > held.seen.get(self.process, 0):
                 held.seen[self.process] = number
 
@@ -108,14 +109,13 @@ class Ledger(Records):
                     edit.noticed.add(place)
                     fresh.append((edit, place))
 
-    def _version(self, held: Held, fields: Mapping[str, Any] | None) -> tuple[int, Mapping[str, Edit]]:
-        """The newest touch that left the record as it is shown here: its number, and what the record showed then."""
-        if fields is None:
-            return 0, {}
-        for number, known, shows in reversed(held.versions):
-            if known is fields or known == fields:
-                return number, shows
-        return 0, {}
+    def _version(self, held: Held, version: Version) -> tuple[int, Mapping[str, Edit]]:
+        """The touch that left the record as it is shown here: its number, and what the record showed then.
+
+        By its version: a record that is back from a delete looks as it did before, and a list may be late with both.
+        """
+        touch = held.made.get(version, 0)
+        return touch, next((shows for number, _, shows in reversed(held.versions) if number == touch), {})
 
     def take(self, touch: Touch) -> Change | None:
         """One change of a record. None for objects no sync knows."""
@@ -143,6 +143,8 @@ class Ledger(Records):
                 held.known.clear()  # nobody has been shown it since it is back
             self._refresh(change)
         held.versions.append((self.number, touch.after, dict(held.shows)))
+        if touch.version is not None:
+            held.made[touch.version] = self.number
         return change
 
     def _remap(self, side: Side, entity: str) -> None:
