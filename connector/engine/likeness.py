@@ -30,6 +30,23 @@ def own_unlinked(work: Work, side: Side, since: float) -> Effects[dict[bytes, li
     return free
 
 
+def find_tagged(work: Work, side: Side, keys: Sequence[str]) -> Effects[dict[str, list[Record]]]:
+    """Records of that side that carry one of these keys and that we made, by key."""
+    system = work.spec.systems[side]
+    found: dict[str, list[Record]] = {}
+    size = system.capabilities.batch_read
+    for start in range(0, len(keys), size):
+        records: Sequence[Record] = yield from call(
+            side, "find", system.object, str(system.mapping.external_key), keys[start : start + size]
+        )
+        for record in records:
+            if work.is_ours(side, record) or system.principal is None:
+                partner = work.decode(side, record).partner
+                if partner is not None:
+                    found.setdefault(partner, []).append(record)
+    return found
+
+
 def assign(
     work: Work, side: Side, rows: Sequence[IntentRow], free: dict[bytes, list[Record]]
 ) -> tuple[list[tuple[IntentRow, Record]], list[IntentRow], list[tuple[IntentRow, int]]]:

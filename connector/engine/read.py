@@ -8,6 +8,7 @@ from math import inf
 
 from connector.engine.effects import Call, Effects, Tell, call, commit, look
 from connector.engine.lease import keep_lease
+from connector.engine.seek import seek
 from connector.engine.work import MISSING, Work, links_of
 from connector.errors import NotFoundError
 from connector.model.records import Key, Op, Page, Record
@@ -116,7 +117,6 @@ def take_records(
     unlinked: list[Unlinked] = []
     seen: list[LinkRow] = []
     unsure: list[Key] = []
-    again: list[Key] = []
     over: list[Key] = []
     behind: list[HintRow] = []
     for record in records:
@@ -132,7 +132,7 @@ def take_records(
             unsure.append(record.key)
         elif link is not None:
             # A parked record that is as both last agreed has nothing left to refuse: it is looked at to be released.
-            _take_linked(work, side, record, link, linked, seen, again, forced=forced or parked is not None)
+            _take_linked(work, side, record, link, linked, seen, forced=forced or parked is not None)
         else:
             behind.extend(_outrun(work, side, record, known))
             _take_unlinked(work, side, record, unlinked)
@@ -151,9 +151,6 @@ def take_records(
         yield from commit(lambda tx: tx.put_hints(behind))
     if over and not work.dry:
         yield from commit(lambda tx: _forget(tx, work.spec.kind, side, over))
-    if again and not work.dry:
-        # Not found before, and here again: a later miss is a first one.
-        yield from commit(lambda tx: tx.drop_hints(work.spec.kind, side, again))
     if forced and unsure and not work.dry:
         yield from commit(lambda tx: tx.drop_hints(work.spec.kind, side, unsure))
 
@@ -178,22 +175,21 @@ def _take_linked(
     link: LinkRow,
     linked: list[tuple[int, Record | None, Key]],
     seen: list[LinkRow],
-    again: list[Key],
     *,
     forced: bool,
 ) -> None:
     gone = record.deleted or record.merged_into is not None
     if work.later(side, link.seen[side], record.version):
         return  # a stale read: what is newer was already seen
-    if not gone and not forced and link.state is LinkState.LINKED and link.layout == work.layout:
+    # Not found before, and here again: what was put off when it was missing is decided now, however little it changed.
+    known = not forced and (side, record.key) not in work.doubted
+    if not gone and known and link.state is LinkState.LINKED and link.layout == work.layout:
         encodings = work.shape.encodings(work.decode(side, record).values)
         if work.shape.whole(encodings, side, link.id) == link.prints[side]:
             work.tally.read += 1
             work.tally.add("unchanged")
             if record.version != link.seen[side]:
                 seen.append(replace(link, seen=link.seen.with_(side, record.version)))
-            if (side, record.key) in work.doubted:
-                again.append(record.key)
             return
     if gone:
         work.vanished[side] += 1
@@ -257,6 +253,7 @@ def note_doubted(work: Work) -> Effects[None]:
             return
         after = (hints[-1].side.value, hints[-1].key)
         work.doubted.update((hint.side, hint.key) for hint in hints if hint.reason == MISSING)
+        work.hinted = work.hinted or bool(work.doubted)
 
 
 def read_hints(work: Work, at: float) -> Effects[int]:
@@ -354,6 +351,7 @@ def gather(work: Work) -> Effects[None]:
             return
         after = lonely[-1][0]
         links = yield from links_of(work, [link for link, _, _ in lonely])
+        yield from seek(work, lonely, links)
         wanted: Sides[dict[Key, int]] = Sides({}, {})
         for link, side, _ in lonely:
             key = links[link].keys[side.other]

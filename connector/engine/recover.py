@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from connector.engine.effects import Call, Effects, call, commit, look, now
-from connector.engine.likeness import assign, find_alike, own_unlinked
+from connector.engine.likeness import assign, find_alike, find_tagged, own_unlinked
 from connector.engine.read_back import read_back
 from connector.engine.recovered import (
     Found,
@@ -229,19 +229,7 @@ def _by_natural_key(
 
 def _search(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[list[IntentRow]]:
     """Look for the external keys we wrote, only among records of our own; those that were not found."""
-    system = work.spec.systems[side]
-    hits: dict[str, list[Record]] = {}
-    wanted = [row.external for row in rows if row.external]
-    size = system.capabilities.batch_read
-    for start in range(0, len(wanted), size):
-        records: Sequence[Record] = yield from call(
-            side, "find", system.object, str(system.mapping.external_key), wanted[start : start + size]
-        )
-        for record in records:
-            if work.is_ours(side, record) or system.principal is None:
-                partner = work.decode(side, record).partner
-                if partner is not None:
-                    hits.setdefault(partner, []).append(record)
+    hits = yield from find_tagged(work, side, [row.external for row in rows if row.external])
     again = []
     for row in rows:
         records = hits.get(row.external or "", [])

@@ -124,9 +124,7 @@ def settle(
     for unit, source_print in settlement.units.items():
         blank = unit in settlement.blank and not is_blank(shown.get(unit, ABSENT))
         if trust.doubtful and settled.get(unit) != shown.get(unit):
-            if unit not in base.prints and not is_blank(settled.get(unit, ABSENT)):
-                # It may have been on both sides: the source is not filled, once empty, as if it had never held a value.
-                base.doubted = base.doubted | {(unit, target is Side.RIGHT)}
+            _was_on_both(base, unit, target, settled.get(unit, ABSENT))
             continue
         if unit in settlement.shared:
             _settle_half(base, unit, settlement, target)
@@ -134,8 +132,7 @@ def settle(
             base.prints[unit] = _pair(target, source_print, work.shape.print(unit, settled[unit], target, link.id))
             _doubt(base, unit, target, trust)
             _seal(work, base, unit, settlement, values, target)
-    if settlement.written:
-        note_writes(base, target, settlement.written, work.started)
+    note_writes(base, target, settlement.written, work.started)
     if settlement.lines is not None:
         lines, wanted = decoded.values.get("lines"), values.get("lines")
         LineSettler(work, link.id, base, target, trust).settle(settlement.lines, settlement.removed, lines, wanted)
@@ -150,10 +147,10 @@ def settle(
     whole = trust is Trust.OWN or all(unit in base.prints for unit in settlement.units if unit in shown)
     if (prints[target] is None and trust is Trust.OWN) or _all_agreed(work, link.id, base, target, shown):
         prints = prints.with_(target, work.shape.whole(shown, target, link.id) if whole else None)
-    seen = link.seen.with_(target, _greatest(link.seen[target], record.version))
     if settlement.whole is not None and whole:
         prints = prints.with_(target.other, settlement.whole)
-    seen = seen.with_(target.other, _greatest(link.seen[target.other], settlement.version))
+    seen = link.seen.with_(target, _greatest(link.seen[target], record.version))
+    seen = seen.with_(target.other, _greatest(seen[target.other], settlement.version))
     after = replace(
         link,
         state=LinkState.LINKED,
@@ -171,6 +168,12 @@ def _doubt(base: Base, unit: str, target: Side, trust: Trust) -> None:
     """Note whether what the target shows was written by us beyond doubt: if not, it is named when it is overwritten."""
     place = (unit, target is Side.LEFT)
     base.doubted = base.doubted - {place} if trust.proven else base.doubted | {place}
+
+
+def _was_on_both(base: Base, unit: str, target: Side, sent: bytes) -> None:
+    """What was sent may have been on both sides: the source, once empty, is not filled as if it never held a value."""
+    if unit not in base.prints and not is_blank(sent):
+        base.doubted = base.doubted | {(unit, target is Side.RIGHT)}
 
 
 def _settle_half(base: Base, unit: str, settlement: Settlement, target: Side) -> None:

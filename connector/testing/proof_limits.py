@@ -29,6 +29,11 @@ def _may_double(profile: Profile) -> bool:
     return any(profile.may_double(side) for side in SIDES)
 
 
+def _may_come_twice(profile: Profile) -> bool:
+    unique = all(profile.powers[side].external_key == "unique" for side in SIDES)
+    return _may_double(profile) or (profile.restores and not unique)
+
+
 def _twin_when_late(profile: Profile) -> bool:
     """Whether a create is only found out about by looking: what arrives after the look is not seen."""
     return any(
@@ -44,8 +49,10 @@ LIMITS: Mapping[str, Limit] = {
     "limit I9": Limit(
         "created twice",
         "A create whose answer was lost can come twice where the system has no external key, no idempotency keys and "
-        "does not tell who created a record: nothing there tells our record from others. `connector check` says so.",
-        _may_double,
+        "does not tell who created a record: nothing there tells our record from others. `connector check` says so. "
+        "A create that is on its way while the state store is put back to an older copy is not waited for: it can come "
+        "twice where there is no unique external key.",
+        _may_come_twice,
     ),
     "gap I7": Limit(
         "overwritten in the gap",

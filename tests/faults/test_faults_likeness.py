@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from connector.model.rows import HintRow
+from connector.model.values import Side
 from connector.testing.tables import LOST
-from connector.testing.world import FULL, World, account, make_world
+from connector.testing.world import FULL, World, account, customer, make_world
 
 
 @pytest.fixture
@@ -77,3 +79,27 @@ def test_records_that_people_renamed_are_told_by_their_natural_key_where_each_ha
     if not twins:
         assert keyless.pairs() == {key: made[f"A{n}"] for n, key in enumerate(keys)}
         assert keyless.crm.get("companies", keys[0])["name"] == "A0 renamed"
+
+
+@pytest.mark.parametrize("left_over", [0, 1, 2])
+def test_a_create_taken_up_again_is_looked_for_before_it_is_sent(tmp_path: Path, left_over: int) -> None:
+    powers = replace(FULL, external_key="search", idempotency=0.0)
+    world = make_world(tmp_path, powers, powers)
+    left = world.crm.add("companies", account("Acme"))
+    world.erp.fail("write", LOST, after=True)
+    world.sync()
+    twins = [*world.erp.live("customers"), world.erp.add("customers", customer("Acme", crm_ref=left), by="connector")]
+    world.settle()
+    assert ("left", left) in [dead[:2] for dead in world.dead()]
+    for key in twins[left_over:]:
+        world.erp.remove("customers", key)
+    kind, now = world.specs["account"].kind, world.clock.now()
+    with world.store.begin() as tx:
+        tx.drop_dead(kind, Side.LEFT, [left])
+        tx.put_hints([HintRow(kind, Side.LEFT, left, None, "retry", now, first=now)])
+    assert [line.action for line in world.plan()].count("create") == (left_over == 0)
+    world.sync()
+    assert len(world.erp.live("customers")) == max(1, left_over)
+    assert (("left", left) in [dead[:2] for dead in world.dead()]) is (left_over == 2)
+    assert (world.pairs().get(left) in world.erp.live("customers")) is (left_over < 2)
+    world.store.close()

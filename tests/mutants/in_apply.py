@@ -68,6 +68,15 @@ IN_APPLY = (
         ("tests/simulator/test_found.py second_look",),
     ),
     Mutant(
+        "half a plan goes out",
+        "A record moved and its write is given up; the write on the other side, planned from it, is sent all the same.",
+        "3 T1, I42",
+        APPLY,
+        "for p in draft.pending if p.thread.link.id in moved}",
+        "for p in draft.pending if p.write.token in shown and shown[p.write.token] != p.thread.item.records[p.side]}",
+        ("tests/simulator/test_found.py merged_right_before",),
+    ),
+    Mutant(
         "write without its condition",
         "A system that could refuse a write over a newer version is not asked to.",
         "3 W, I7",

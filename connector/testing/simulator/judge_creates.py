@@ -39,7 +39,10 @@ class CreateRules:
         held, thing, side = change.held, change.thing, change.held.side
         others = [record for record in thing.live(side) if record is not held]
         if thing.made[side] > thing.typed[side.other]:
-            self._created_again(change, alive=bool(others))
+            # Merges that cross leave images of several records under one name: another one's is not made twice by this.
+            images = sum(record.ours for record in thing.live(side))
+            twice = images > thing.typed[side.other] or any(not record.ours for record in others)
+            self._created_again(change, alive=bool(others) and twice)
         elif mate := next((record for record in others if self._could_match(record, change)), None):
             self.verdicts.find("I9", f"{held}: created although {mate.key} was there to be linked")
         elif gone := self._removed_partner(change):
@@ -86,13 +89,13 @@ class CreateRules:
         I39 rests on what can be read: the store has no intent of the first, and no answer showed it before the other
         left. Only a key tells of it: that of the record, or a live one of the same bytes; others have another (I31).
         """
-        can, calls, bodies = self.profile.powers[change.held.side], self.ledger.calls, self.ledger.bodies
+        can, bodies = self.profile.powers[change.held.side], self.ledger.bodies
         if not self.restored or can.external_key == "unique":
             return False
         twins = [record for record in change.thing.live(change.held.side) if record.ours and record is not change.held]
         pairs = [pair for twin in twins for pair in ((twin, change.held), (change.held, twin))]
         for first, second in pairs:
-            one, two = calls[str(first.token)], calls[str(second.token)]
+            one, two = self.ledger.calls[str(first.token)], self.ledger.latest[str(second.token)]
             known = (
                 bodies[str(first.token)] == bodies[str(second.token)] and two.at - one.at < can.idempotency - RESERVE
             )

@@ -31,6 +31,7 @@ class Ledger(Records):
         self.began = 0
         self.process = ""
         self.calls: dict[str, Call] = {}
+        self.latest: dict[str, Call] = {}
         self.bodies: dict[str, bytes] = {}
         self.senders: dict[str, set[str]] = {}
         self.unsure: set[str] = set()
@@ -65,11 +66,11 @@ class Ledger(Records):
             self.senders.setdefault(write.token, set()).add(self.process)
             if write.token in self.calls:
                 self.unsure.add(write.token)  # sent again: its outcome was not known
-            if write.token not in self.calls:
-                held = self.records.get((side, entity, write.key)) if write.key is not None else None
-                seen = held.seen.get(self.process, 0) if held is not None else 0
-                place = (self.number, self.run, self.process, at)
-                self.calls[write.token] = Call(*place, write.op.value, seen, self.began)
+            held = self.records.get((side, entity, write.key)) if write.key is not None else None
+            seen = held.seen.get(self.process, 0) if held is not None else 0
+            call = Call(self.number, self.run, self.process, at, write.op.value, seen, self.began)
+            self.calls.setdefault(write.token, call)
+            self.latest[write.token] = call
 
     def shown(self, side: Side, entity: str, records: Sequence[Record]) -> None:
         """An answer showed these records, as they are or as they once were."""
@@ -158,10 +159,10 @@ class Ledger(Records):
 
     def _new(self, side: Side, entity: str, touch: Touch, *, ours: bool) -> Held:
         fields = touch.after or {}
-        identity = identity_of(self.world.specs[entity], side, touch.key, fields)
-        held = Held(side, entity, touch.key, identity, ours, self.number, fields, token=touch.token)
+        name = identity_of(self.world.specs[entity], side, touch.key, fields)
+        thing = self.things.setdefault((entity, name), Thing(entity, name))  # since a cross it may go by another name
+        held = Held(side, entity, touch.key, thing.identity, ours, self.number, fields, token=touch.token)
         self.records[side, entity, touch.key] = held
-        thing = self.things.setdefault((entity, identity), Thing(entity, identity))
         thing.records[side].append(held)
         (thing.made if ours else thing.typed)[side] += 1
         return held

@@ -6,6 +6,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
+from math import inf
 from pathlib import Path
 
 from connector.errors import ConnectorError
@@ -28,6 +29,7 @@ NEEDED = {"decide": 2, "wait": 1, "fault": 3, "poison": 2, "accept": 1, "outage"
 NEEDED |= {"webhooks": 2, "restore-store": 1, "remap": 2}
 ROUNDS = 16
 STEP = 1000.0
+MOMENT = 0.001
 
 
 class Simulation:
@@ -259,9 +261,15 @@ class Simulation:
         return bool(self.desk.retry())
 
     def _wait(self, words: Sequence[str]) -> bool:
-        self.world.clock.advance(number(words[0]))
-        for system in self.systems.values():
-            system.arrive()
+        clock, left = self.world.clock, float(number(words[0]))
+        while left > 0:
+            # What is on its way arrives when it is due, not when the waiting is over.
+            due = min((late.due for system in self.systems.values() for late in system.coming), default=inf)
+            step = min(left, max(due - clock.now(), MOMENT))
+            clock.advance(step)
+            left -= step
+            for system in self.systems.values():
+                system.arrive()
         self.webhooks.deliver(late=self._depth == 0)
         return True
 
