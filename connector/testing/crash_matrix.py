@@ -16,7 +16,7 @@ from typing import Literal
 from connector.engine.sync import Options, Wanted, plan, sync
 from connector.errors import ConnectorError
 from connector.model.plan import PlanLine
-from connector.model.values import Sides
+from connector.model.values import SIDES, Sides
 from connector.ports import Capabilities
 from connector.state.vault import KeyVault, new_key
 from connector.testing.crash_driver import Copies, Fault, StepDriver, spool_of
@@ -95,6 +95,7 @@ class Matrix:
     def __init__(self, scenario: Scenario, profile: CrashProfile, world: World) -> None:
         self.scenario = scenario
         self.profile = profile
+        self.unproven = [side for side in SIDES if not profile.powers[side].conditional_write]
         self.copies = Copies(world.folder)
         self.painter = Painter()
         self.wanted: Mapping[str, Wanted] = {}
@@ -219,8 +220,8 @@ class Matrix:
         except Exception as error:
             self.report.differences.append(Difference(at, (f"{type(error).__name__}: {error}",)))
             return
-        what = [f"at rest: {text}" for text in compared(self.ends.rest, found.rest)]
-        what += [f"later: {text}" for text in compared(self.ends.later, found.later)]
+        what = [f"at rest: {text}" for text in compared(self.ends.rest, found.rest, self.unproven)]
+        what += [f"later: {text}" for text in compared(self.ends.later, found.later, self.unproven)]
         if what:
             self.report.differences.append(Difference(at, tuple(what)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ REFERENCES = {
 LINES = {Side.LEFT: ("lines", "product_id"), Side.RIGHT: ("positions", "item")}
 GIVEN = frozenset({"crm_ref", "external_id", "id", "no"})
 """Fields whose value depends on the order of creation."""
+LOSERS = " losers"
 
 Picture = dict[str, list[str]]
 Names = dict[tuple[Side, str, Key], str]
@@ -60,7 +61,7 @@ class Painter:
             found[f"{entity} links"] = sorted(self._links(world, entity))
             found[f"{entity} rows"] = sorted(self._waiting(world, entity))
             found[f"{entity} conflicts"] = sorted(self._conflicts(world, entity))
-            found[f"{entity} losers"] = sorted(set(self._losers(world, entity)))
+            found[f"{entity}{LOSERS}"] = sorted(set(self._losers(world, entity)))
         return found
 
     def _name(self, side: Side, entity: str, key: Key | None) -> str:
@@ -128,15 +129,20 @@ class Painter:
                 yield f"{row.side} {self._name(row.side, entity, row.key)}: {row.fields}: {values}"
 
 
-def compared(wanted: Picture, found: Picture) -> list[str]:
-    """One sentence per thing that is there in one picture only; empty when they are the same."""
+def compared(wanted: Picture, found: Picture, unproven: Collection[Side] = ()) -> list[str]:
+    """One sentence per thing that is there in one picture only; empty when they are the same.
+
+    unproven: sides where nobody can tell after a lost answer whether a value is ours or was typed by somebody (sync
+    protocol, section 3, updates without a condition). There the journal may name more than was lost, and never less.
+    """
+    named = tuple(f"{side} " for side in unproven)
     sentences = []
     for name, rows in wanted.items():
         missing, extra = list(rows), []
         for row in found[name]:
             if row in missing:
                 missing.remove(row)
-            else:
+            elif not (name.endswith(LOSERS) and row.startswith(named)):
                 extra.append(row)
         sentences += [f"{name}: missing: {row}" for row in missing]
         sentences += [f"{name}: not wanted: {row}" for row in extra]
