@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m connector.testing.crash", description="Goes through the matrix.")
-    parser.add_argument("--all", action="store_true", help="every step, both ways to restart, a seventh of the pairs")
+    parser.add_argument("--all", action="store_true", help="every step, both ways to restart, one in 61 pairs")
     parser.add_argument("--pairs", type=int, metavar="N", help="every Nth pair of kills; 1: all, 0: none")
     parser.add_argument("--scenario", choices=list(SCENARIOS))
     parser.add_argument("--profile", choices=list(PROFILES))

@@ -75,10 +75,8 @@ class Depth:
     offset: int = 0
 
 
-ALL = Depth(pairs=7, both=True)
-"""Every step killed at, failing and without its answer; of the pairs every seventh, in turn."""
-PAIRS = Depth(pairs=1, both=True)
-"""All of it."""
+ALL = Depth(pairs=61, both=True)
+"""Every step killed at, failing and without its answer; of the pairs of kills every 61st, in turn."""
 
 
 @dataclass(slots=True)
