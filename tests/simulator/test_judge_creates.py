@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from judge_world import GUARDED, NOTHING, Court, company, opened, report
 
+from connector.errors import ConnectorError
 from connector.model.plan import PlanLine
 from connector.model.records import Op, Write
-from connector.model.rows import DeadRow, HintRow, IntentRow, IntentState
+from connector.model.rows import CandidateRow, DeadRow, HintRow, IntentRow, IntentState
 from connector.model.values import Side, maybe
 from connector.testing.simulator.judge_rest import RestRules
 from connector.testing.simulator.judge_rows import read_rows
@@ -47,6 +48,40 @@ def test_i9_a_record_that_was_there_to_be_linked_is_not_created(court: Court, kn
     right = court.world.erp.add("customers", customer("Acme", vat_number="T1"))
     court.read(LEFT, "account", left)
     if known:
+        court.read(RIGHT, "account", right)
+    court.write(RIGHT, "account", CREATE, title="Acme", cur="EUR", blocked=False, vat_number="T1")
+    assert court.rules() == ({"I9"} if known else set())
+
+
+@pytest.mark.parametrize(
+    ("shown", "ended", "known"),
+    [
+        (("it",), "done", True),
+        (("it",), "failed", False),
+        (("it", "kept"), "failed", True),
+        (("before", "it"), "failed", True),
+        (("it",), "plan", False),
+        (("before", "it"), "plan", True),
+        (("it", "after"), "failed", True),
+    ],
+)
+def test_i9_what_was_shown_to_a_run_that_failed_or_to_a_plan_is_known_only_where_it_was_put_away(
+    court: Court, shown: tuple[str, ...], ended: str, known: bool
+) -> None:
+    court.world.crm.add("companies", account("Acme", tax_id="T1"))
+    right = court.world.erp.add("customers", customer("Acme", vat_number="T1"))
+    if "before" in shown:
+        court.read(RIGHT, "account", right)
+        court.judge.run_ended(report())
+    court.read(RIGHT, "account", right)
+    if "kept" in shown:
+        with court.world.store.begin() as tx:
+            tx.put_candidates([CandidateRow(court.world.specs["account"].kind, RIGHT, right, "1", (b"1" * 8,))])
+    if ended == "plan":
+        court.judge.plan_ended()
+    else:
+        court.judge.run_ended(report() if ended == "done" else ConnectorError("it failed"))
+    if "after" in shown:
         court.read(RIGHT, "account", right)
     court.write(RIGHT, "account", CREATE, title="Acme", cur="EUR", blocked=False, vat_number="T1")
     assert court.rules() == ({"I9"} if known else set())

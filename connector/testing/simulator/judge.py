@@ -161,6 +161,10 @@ class Judge:
 
     # -------------------------------------------------------------------------------------------- after a run
 
+    def plan_ended(self) -> None:
+        """A plan is over: it changes nothing (I37), so what it was shown is known to no run that comes after it."""
+        self.ledger.forget(lose=True)
+
     def run_ended(self, result: Report | BaseException) -> list[Finding]:
         """Cheap checks after a run; what is new since the last call. result: its report, or what it died of."""
         if isinstance(result, Report):

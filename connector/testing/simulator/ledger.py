@@ -6,7 +6,7 @@ both sides); a Held is one record of it; an Edit is one value that somebody type
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +15,7 @@ from connector.model.records import Key, Record, Version
 from connector.model.values import SIDES, Side
 from connector.testing.simulator.judge_things import MERGED, Call, Change, Edit, Held, Thing, Written
 from connector.testing.simulator.judge_values import ABSENT, LINES, REF, identity_of, is_empty, units_of
+from connector.testing.simulator.ledger_notices import Notices
 from connector.testing.simulator.ledger_records import Records
 from connector.testing.tables import Touch
 from connector.testing.tables import decoded as body_fields
@@ -37,7 +38,7 @@ class Ledger(Records):
         self.unsure: set[str] = set()
         self.open: set[str] = set()
         self.touches: Counter[tuple[Side, str]] = Counter()
-        self._fresh: dict[str, list[tuple[Edit, tuple[Side, Key]]]] = {}
+        self._fresh: defaultdict[str, Notices] = defaultdict(Notices)
         self._mappings: dict[tuple[Side, str], object] = {}
         self.place = {
             (spec.systems[side].name, spec.systems[side].object): (side, entity)
@@ -79,7 +80,7 @@ class Ledger(Records):
             if held is None:
                 continue
             gone = record.deleted or record.merged_into is not None
-            (held.told if gone else held.known).setdefault(self.process, self.number)
+            self._fresh[self.process].met(held, self.process, self.number, gone=gone)
             number, shows = self._version(held, record.version)
             self._notice(held, {} if gone else shows)
             if number > held.seen.get(self.process, 0):
@@ -95,20 +96,21 @@ class Ledger(Records):
         """The run that is going on is over. alive: it did not die, so what it was told last is known to the next."""
         self.run += 1
         self.began = self.number
-        for edit, place in () if alive else self._fresh.get(self.process, ()):
-            edit.noticed.discard(place)
-        self._fresh.pop(self.process, None)
+        self.forget(lose=not alive)
+
+    def forget(self, *, lose: bool) -> None:
+        """What is shown from here on is shown to another run. lose: this one leaves the next what it wrote down."""
+        fresh = self._fresh.pop(self.process, Notices())
+        if lose:
+            fresh.lose(self.world, self.process)
 
     def _notice(self, held: Held, shows: Mapping[str, Edit]) -> None:
         """What we brought somewhere and see there, we had seen where it was typed."""
-        fresh = self._fresh.setdefault(self.process, [])
         for unit, edit in shows.items():
             if held.via.get(unit) in self.open and held.shows.get(unit) is edit:
                 continue  # a record whose write has no answer yet is left alone, whatever it shows
             for place in ((held.side, held.key), (edit.side, edit.key))[: 1 + edit.brought]:
-                if place not in edit.noticed:
-                    edit.noticed.add(place)
-                    fresh.append((edit, place))
+                self._fresh[self.process].noticed(edit, place)
 
     def _version(self, held: Held, version: Version) -> tuple[int, Mapping[str, Edit]]:
         """The touch that left the record as it is shown here: its number, and what the record showed then.

@@ -178,7 +178,7 @@ class Simulation:
         driver = SimDriver(self.world, self._tick, self._note, self._commits)
         outer = self.judge.process
         self._depth += 1
-        self.judge.process = f"process {self._depth}"
+        self.judge.process = f"{'plan' if run.dry else 'process'} {self._depth}"
         result: Report | BaseException
         try:
             result = drive(self.world, run, driver, self.do if self._depth == 1 else _nothing)
@@ -209,7 +209,9 @@ class Simulation:
         else:
             self.counts[f"ended {type(result).__name__}"] += 1
             self._note(f"{type(result).__name__}: {result}")
-        if not run.dry:
+        if run.dry:
+            self.judge.plan_ended()
+        else:
             self._judged(self.judge.run_ended(result))
 
     def _commits(self) -> str:

@@ -1,0 +1,45 @@
+"""What the run that is going on was shown first, process by process: lost with it, as far as it wrote nothing down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from connector.model.records import Key
+from connector.model.values import Side
+from connector.testing.simulator.judge_things import Edit, Held
+from connector.testing.world import World
+
+Place = tuple[Side, Key]
+
+
+@dataclass(slots=True)
+class Notices:
+    """Of one run. edits: where an answer showed them; records: those that no answer had shown alive before."""
+
+    edits: list[tuple[Edit, Place]] = field(default_factory=list)
+    records: list[Held] = field(default_factory=list)
+
+    def met(self, held: Held, process: str, number: int, *, gone: bool) -> None:
+        """An answer showed this record, or said that it has ended."""
+        if gone:
+            held.told.setdefault(process, number)
+        elif process not in held.known:
+            held.known[process] = number
+            self.records.append(held)
+
+    def noticed(self, edit: Edit, place: Place) -> None:
+        if place not in edit.noticed:
+            edit.noticed.add(place)
+            self.edits.append((edit, place))
+
+    def lose(self, world: World, process: str) -> None:
+        """The run died, failed, or was only a plan: the cursors have not moved, and what it had in mind is gone.
+
+        Before T1 nothing but marks is durable (protocol 3.1), and what was only read leaves none (0002); a plan changes
+        nothing (I37). What was put away for matching is known to the next.
+        """
+        for edit, place in self.edits:
+            edit.noticed.discard(place)
+        for held in self.records:
+            if not world.look("candidates_by_key", world.specs[held.entity].kind, held.side, [held.key]):
+                held.known.pop(process, None)
