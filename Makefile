@@ -12,6 +12,9 @@ PINNED := --constraint constraints.txt --build-constraint constraints.txt
 # Debian packages that have to be there before pip can work. Installed only where they are missing.
 SYSTEM_PACKAGES := python3-venv
 
+# Compiled files are kept whatever the shell says: without them every process that a test starts compiles all anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo test lint types contracts format bench prove mutants pins clean
