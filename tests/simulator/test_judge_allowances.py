@@ -93,10 +93,48 @@ def test_i19_a_conflict_may_be_open_over_a_name_that_was_merged_away_and_made_ag
         if again:
             court.judge.store_replaced()
             court.write(LEFT, "account", CREATE, name="Parent", currency="EUR", state="customer")
-        with court.world.store.begin() as tx:
-            kind = court.world.specs["account"].kind
-            tx.put_conflicts([ConflictRow(1, "parent", kind, "conflict", Sides(b"1" * 8, b"2" * 8), 1.0)])
+        _put_conflict(court)
         assert ("I19" in court.rules(rest=True)) is not again
+
+
+@pytest.mark.parametrize(("profile", "told"), [(GUARDED, True), ("no-delete-feed", False)])
+def test_i19_a_conflict_may_be_open_over_a_merge_that_its_system_does_not_tell(profile: str, told: bool) -> None:
+    with opened(profile) as court:
+        left, right = company(court, "Child")
+        parent, _ = company(court, "Parent")
+        survivor, image = company(court, "Globex")
+        court.world.crm.edit("companies", left, parent_id=parent)
+        court.world.erp.edit("customers", right, group_of=image)
+        court.world.crm.merge("companies", parent, survivor)
+        _put_conflict(court)
+        assert ("I19" in court.rules(rest=True)) is told
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_i19_a_conflict_may_be_open_over_one_of_two_of_a_name_while_they_are_in_two_links(linked: bool) -> None:
+    with opened(GUARDED) as court:
+        left, right = company(court, "Child")
+        _, image = company(court, "Parent")
+        survivor, _ = company(court, "Globex")
+        twin = court.world.crm.add("companies", account("Parent"))
+        court.world.crm.edit("companies", left, parent_id=survivor)
+        court.world.erp.edit("customers", right, group_of=image)
+        court.world.crm.merge("companies", twin, survivor)
+        kind = court.world.specs["account"].kind
+        if linked:
+            with court.world.store.begin() as tx:
+                parent = tx.links_by_id([2])[2]
+                tx.update_links([replace(parent, state=LinkState.CLOSED, keys=maybe(None, None))])
+                tx.add_aliases(kind, RIGHT, {image: 3})
+        _put_conflict(court)
+        assert ("I19" in court.rules(rest=True)) is linked
+
+
+def _put_conflict(court: Court) -> None:
+    """The first account's parent is in conflict."""
+    kind = court.world.specs["account"].kind
+    with court.world.store.begin() as tx:
+        tx.put_conflicts([ConflictRow(1, "parent", kind, "conflict", Sides(b"1" * 8, b"2" * 8), 1.0)])
 
 
 @pytest.mark.parametrize("merged", [True, False])

@@ -120,16 +120,23 @@ class RestRules:
                 self.verdicts.find("I19", f"{left}: the conflict on {unit.name} does not hold both values")
 
     def _lead_apart(self, unit: Unit, left: Held, right: Held) -> bool:
-        """Whether both name the same by a name that stands for two: one was merged away, one was created again since.
+        """Whether both name the same only by a name that stands for two, or by a merge that nobody is told of.
 
-        Where all there was to know of the first was lost, nobody can know that (3.2): the reference to it leads to what
-        it was merged into, the other one to what was made. A person is asked which.
+        A reference leads to a record, not to a name. Where one record of that name was merged away and another one is
+        left (typed twice, or created again since all there was to know of the first was lost, 3.2), each leads to its
+        own. A merge is known by the vendor's word (2.1); without it, a record is gone, and what named it differs.
         """
-        ends = [self.ledger.end_of(held.side, held.values.get(unit.fields[0])) for held in (left, right)]
-        one, other = ends
-        if one is None or other is None or one.identity == other.identity:
+        left_end, right_end = (self.ledger.end_of(h.side, h.values.get(unit.fields[0])) for h in (left, right))
+        if left_end is None or right_end is None or self._are_one_link(left_end, right_end):
             return False
-        return any(self.writes.renewed[end.entity, end.identity] and end.live for end in (one, other))
+        one, other = (self.ledger.survivors(end.entity, end.identity, told=True) for end in (left_end, right_end))
+        return one.isdisjoint(other)
+
+    def _are_one_link(self, left: Held, right: Held) -> bool:
+        """Whether the store has both in one link, as its own or as an alias: then they are known to be the same."""
+        look, kind = self.ledger.world.look, self.ledger.world.specs[left.entity].kind
+        one, other = (look("partners", kind, end.side, [end.key]).get(end.key) for end in (left, right))
+        return one is not None and other is not None and one[0] == other[0]
 
     def _same(self, unit: Unit, left: Held, right: Held) -> bool:
         """Equal, or two images of one edit, or equal under the mapping."""

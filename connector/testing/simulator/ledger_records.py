@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 
 from connector.model.records import Key
-from connector.model.values import Ref, Side, Value
+from connector.model.values import SIDES, Ref, Side, Value
 from connector.testing.simulator.judge_things import Edit, Held, Thing
 from connector.testing.simulator.judge_values import REF, decoded, units_of
 from connector.testing.tables import Fields
@@ -30,22 +30,40 @@ class Records:
         return held.identity if held is not None else f"{side}:{key}"
 
     def end_of(self, side: Side, value: Value) -> Held | None:
-        """The record that a reference leads to on its own side, through merges."""
+        """The record that a reference leads to on its own side, through the merges that its system tells of."""
         held = self.records.get((side, value.entity, value.key)) if isinstance(value, Ref) else None
-        while held is not None and held.into is not None:
-            held = self.records.get((side, held.entity, held.into))
+        while held is not None and (survivor := self._told_survivor(held)) is not None:
+            held = survivor
         return held
 
-    def survivors(self, entity: str, identity: str) -> set[str]:
-        """The identity itself and those that took it over, on either side, in as many steps as it took."""
+    def survivors(self, entity: str, identity: str, *, told: bool = False) -> set[str]:
+        """The identity itself and those that took it over, on either side, in as many steps as it took.
+
+        told: only as far as the systems tell, and only those that took over all that was left of it on a side.
+        """
         found, open_ = set[str](), [identity]
         while open_:
             name = open_.pop()
             if name not in found:
                 found.add(name)
                 thing = self.things.get((entity, name))
-                open_ += thing.merged_to if thing is not None else ()
+                if thing is not None:
+                    open_ += self._told_heirs(thing) if told else thing.merged_to
         return found
+
+    def _told_heirs(self, thing: Thing) -> Iterator[str]:
+        """Where the last of its records went, side by side: while one is left, the thing is still itself there."""
+        for side in SIDES:
+            last = max(thing.records[side], key=lambda held: (held.live, held.last), default=None)
+            survivor = self._told_survivor(last) if last is not None else None
+            if survivor is not None:
+                yield survivor.identity
+
+    def _told_survivor(self, held: Held) -> Held | None:
+        """What the record was merged into, if its system tells: in one that does not, it is gone like a deleted one."""
+        if held.into is None or self.specs[held.entity].systems[held.side].capabilities.deletes == "none":
+            return None
+        return self.records.get((held.side, held.entity, held.into))
 
     def same(self, one: Hashable, other: Hashable) -> bool:
         """Equal, references through merges."""
