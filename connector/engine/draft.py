@@ -62,7 +62,7 @@ class Pending:
 
 @dataclass(slots=True)
 class Draft:
-    """The rows of a batch's first commit, and its writes. moved: link merged away -> link of its survivor."""
+    """The rows of a batch's first commit, and its writes. moved: link merged away -> links of its survivors."""
 
     inserts: list[LinkRow] = field(default_factory=list)
     updates: list[LinkRow] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Draft:
     candidates: list[CandidateRow] = field(default_factory=list)
     tombstones: list[tuple[Side, Key]] = field(default_factory=list)
     aliases: list[tuple[Side, Key, int]] = field(default_factory=list)
-    moved: dict[int, int] = field(default_factory=dict)
+    moved: dict[int, Sides[int]] = field(default_factory=dict)
     pending: list[Pending] = field(default_factory=list)
 
 

@@ -172,8 +172,12 @@ def merged_alone(drafter: Drafter, thread: Thread, source: Side, survivors: Mapp
 
 
 def _merged(drafter: Drafter, thread: Thread, survivors: Mapping[tuple[Side, Key], LinkRow]) -> None:
-    """The record was merged into another: the link ends, both ids lead to the survivor, the image is left alone."""
-    item, link = thread.item, thread.link
+    """The record was merged into another: the link ends, both ids lead to the survivor, the image is left alone.
+
+    Where both were merged, each into another one, each id leads to what its own system merged it into.
+    """
+    item, link, moved = thread.item, thread.link, drafter.draft.moved
+    into: dict[Side, LinkRow] = {}
     for side in SIDES:
         record = item.records[side]
         if record is None or record.merged_into is None:
@@ -184,20 +188,22 @@ def _merged(drafter: Drafter, thread: Thread, survivors: Mapping[tuple[Side, Key
             waits = f"{link.kind}/{side}/{record.merged_into}"
             drafter.hint(side, record.key, "its survivor is not linked yet", drafter.now + WAITS, waits)
             return
-        if _survivor(drafter.draft.moved, survivor.id) == link.id:
+        if _survivor(moved, side, survivor.id) == link.id:
             _merged_crosswise(drafter, thread, side, survivor)
             return
-        drafter.draft.moved[link.id] = survivor.id
-        thread.link = replace(link, state=LinkState.CLOSED, keys=Sides(None, None), prints=Sides(None, None))
-        drafter.draft.updates.append(thread.link)
-        drafter.draft.closed.extend((link.id, unit) for unit in item.conflicts)
-        for alias_side in SIDES:
-            key = link.keys[alias_side]
-            if key is not None:
-                drafter.draft.aliases.append((alias_side, key, survivor.id))
-        drafter.journal("merged", "merged", link=link.id, side=side, key=record.key, detail=record.merged_into)
-        thread.result = "updated"
-        return
+        into[side] = survivor
+    first = next(iter(into.values()))
+    moved[link.id] = Sides(into.get(Side.LEFT, first).id, into.get(Side.RIGHT, first).id)
+    thread.link = replace(link, state=LinkState.CLOSED, keys=Sides(None, None), prints=Sides(None, None))
+    drafter.draft.updates.append(thread.link)
+    drafter.draft.closed.extend((link.id, unit) for unit in item.conflicts)
+    for side in SIDES:
+        key, record = link.keys[side], item.records[side]
+        if key is not None:
+            drafter.draft.aliases.append((side, key, moved[link.id][side]))
+        if side in into and record is not None:
+            drafter.journal("merged", "merged", link=link.id, side=side, key=record.key, detail=str(record.merged_into))
+    thread.result = "updated"
 
 
 def _merged_crosswise(drafter: Drafter, thread: Thread, side: Side, survivor: LinkRow) -> None:
@@ -222,20 +228,19 @@ def _merged_crosswise(drafter: Drafter, thread: Thread, side: Side, survivor: Li
 
 def store_aliases(tx: Tx, kind: str, draft: Draft) -> None:
     """Keys of merged records, those of earlier merges too, lead to the link of the last survivor."""
-    earlier = tx.aliases_of(kind, draft.moved)
-    rows = [*draft.aliases, *((side, key, draft.moved[link]) for side, key, link in earlier)]
+    rows = [*draft.aliases, *tx.aliases_of(kind, draft.moved)]
     for side in SIDES:
-        aliases = {key: _survivor(draft.moved, link) for s, key, link in rows if s is side}
+        aliases = {key: _survivor(draft.moved, side, link) for s, key, link in rows if s is side}
         if aliases:
             tx.add_aliases(kind, side, aliases)
             tx.release_hints([f"{kind}/{side}/{key}" for key in aliases])
 
 
-def _survivor(moved: Mapping[int, int], link: int) -> int:
+def _survivor(moved: Mapping[int, Sides[int]], side: Side, link: int) -> int:
     seen = set()
     while link in moved and link not in seen:
         seen.add(link)
-        link = moved[link]
+        link = moved[link][side]
     return link
 
 

@@ -352,8 +352,8 @@ IN_APPLY = (
         "Both keys of a merged pair lead nowhere.",
         "I42, 2.2 G",
         "connector/engine/endings.py",
-        "                drafter.draft.aliases.append((alias_side, key, survivor.id))\n",
-        "                pass\n",
+        "            drafter.draft.aliases.append((side, key, moved[link.id][side]))\n",
+        "            pass\n",
         ("tests/unit/engine/test_engine_endings.py survivor",),
     ),
     Mutant(
