@@ -120,13 +120,17 @@ class Assessor(Units):
         assert link is not None
         if record is None:
             return self._missing(side)
+        old = self.work.later(side, link.seen[side], record.version) or self._is_behind(side, record)
+        gone = record.deleted or record.merged_into is not None
+        if gone and old:
+            return Status.UNKNOWN  # it may be back since
         if record.merged_into is not None:
             return Status.MERGED
         if record.deleted:
             return Status.DELETED
         if link.state is LinkState.CLOSED:
             return Status.RESTORED
-        if self.work.later(side, link.seen[side], record.version) or self._is_behind(side, record):
+        if old:
             return Status.UNKNOWN
         if self._ended_by_us(side.other):
             return Status.RESTORED

@@ -10,7 +10,7 @@ from connector.engine.draft import Rows, Thread
 from connector.engine.item import Item, ItemPlan, UnitPlan
 from connector.engine.settle import Settlement, settled_lines
 from connector.engine.settle_lines import SettledLine
-from connector.engine.shape import is_blank
+from connector.engine.shape import ABSENT, is_blank
 from connector.errors import NoImageError, RejectedError
 from connector.merge.base import Base, pack
 from connector.merge.fields import Verb
@@ -166,12 +166,22 @@ class Drafter(Rows):
             side = self._deferred_from(item, plan)
             self._defer(side, str(item.keys[side]), name, plan.waits)
             self.work.tally.extra["deferred"] += 1
+        if verb in (Verb.HOLD, Verb.DEFER):
+            self._note_put_off(thread, plan.unit)
         if plan.decision.loser is not None:
             self._lose(thread, plan)
         if plan.decision.closes:
             forget_writes(thread.base, [name])
         if old is not None and plan.decision.closes and verb.target is None and verb is not Verb.MERGE:
             self.draft.closed.append((link.id, name))
+
+    def _note_put_off(self, thread: Thread, unit: Unit) -> None:
+        """A value seen before anything was agreed: once emptied, it is not filled as if it never held one."""
+        if unit.is_lines or unit.name in thread.base.prints:
+            return
+        for side in SIDES:
+            if not is_blank(thread.item.encodings[side].get(unit.name, ABSENT)):
+                thread.base.doubted = thread.base.doubted | {(unit.name, side is Side.LEFT)}
 
     def _defer(self, side: Side, key: Key, unit: str, waits: str | None) -> None:
         """A hint that ends with the wait. A record has one hint: what is released first has it looked at as a whole."""

@@ -55,7 +55,8 @@ class Base:
 
     remapped: units that the record's last agreement did not cover as they are read now. writes: our latest ones.
     doubted: (unit, left) where that side's value was taken for what we wrote, and somebody may have typed the same; or
-    where what we wrote from may have been agreed on. What is overwritten there is named.
+    where what we wrote from may have been agreed on; or where a value showed that was put off before anything was
+    agreed on. What is overwritten there is named.
     """
 
     prints: dict[str, Pair] = field(default_factory=dict)

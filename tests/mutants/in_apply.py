@@ -240,6 +240,15 @@ IN_APPLY = (
         ("tests/unit/engine/test_engine_edits.py journal", "tests/invariants/test_i07_to_i08.py journal"),
     ),
     Mutant(
+        "put off value forgotten",
+        "A field that was put off and then emptied is filled as if it had never held a value.",
+        "I7, 2.3 row 12",
+        DRAFTER,
+        "if verb in (Verb.HOLD, Verb.DEFER):",
+        "if False:",
+        ("tests/simulator/test_found.py its_reference_waited",),
+    ),
+    Mutant(
         "pre-image not kept",
         "The journal does not hold what a write replaced.",
         "1 journal, I7",
