@@ -121,17 +121,7 @@ def settle(
     shown = work.shape.encodings(decoded.values)
     values = decoded.values if trust is Trust.OWN or sent is None else sent
     settled = shown if trust is Trust.OWN else work.shape.encodings(values)
-    for unit, source_print in settlement.units.items():
-        blank = unit in settlement.blank and not is_blank(shown.get(unit, ABSENT))
-        if trust.doubtful and settled.get(unit) != shown.get(unit):
-            _was_on_both(base, unit, target, settled.get(unit, ABSENT))
-            continue
-        if unit in settlement.shared:
-            _settle_half(base, unit, settlement, target)
-        elif unit != "lines" and unit in settled and unit in shown and not blank:
-            base.prints[unit] = _pair(target, source_print, work.shape.print(unit, settled[unit], target, link.id))
-            _doubt(base, unit, target, trust)
-            _seal(work, base, unit, settlement, values, target)
+    _settle_units(work, link.id, base, settlement, target, trust, shown, settled, values)
     note_writes(base, target, settlement.written, work.started)
     if settlement.lines is not None:
         lines, wanted = decoded.values.get("lines"), values.get("lines")
@@ -162,6 +152,33 @@ def settle(
         base=pack(base, work.shape.layout),
     )
     return after, decoded, shown
+
+
+def _settle_units(
+    work: Work,
+    link: int,
+    base: Base,
+    settlement: Settlement,
+    target: Side,
+    trust: Trust,
+    shown: Mapping[str, bytes],
+    settled: Mapping[str, bytes],
+    values: Mapping[str, Value],
+) -> None:
+    doubtful, proven = trust.doubtful, trust.proven  # looked up once: this loop sees every value of a first sync
+    for unit, source_print in settlement.units.items():
+        if doubtful and settled.get(unit) != shown.get(unit):
+            _was_on_both(base, unit, target, settled.get(unit, ABSENT))
+        elif unit in settlement.shared:
+            _settle_half(base, unit, settlement, target)
+        elif unit == "lines" or unit not in settled or unit not in shown:
+            continue
+        elif unit not in settlement.blank or is_blank(shown[unit]):
+            base.prints[unit] = _pair(target, source_print, work.shape.print(unit, settled[unit], target, link))
+            if base.doubted or not proven:
+                _doubt(base, unit, target, trust)
+            if unit in settlement.sealed:
+                _seal(work, base, unit, settlement, values, target)
 
 
 def _doubt(base: Base, unit: str, target: Side, trust: Trust) -> None:
@@ -219,11 +236,8 @@ def _pair(target: Side, source: bytes, shown: bytes) -> Pair:
 
 
 def _seal(work: Work, base: Base, unit: str, settlement: Settlement, values: Mapping[str, Value], target: Side) -> None:
-    source = settlement.sealed.get(unit)
-    if source is None:
-        return
     field = work.shape.by_name[unit].fields[0]
-    plain = work.vault.open(source, b"base")
+    plain = work.vault.open(settlement.sealed[unit], b"base")
     base.sealed[unit] = work.vault.seal(_join(plain, values.get(field), target), b"base")
 
 

@@ -15,6 +15,7 @@ from connector.model.values import SIDES, Line, Ref, Side, Value, Values
 from connector.ports import Vault
 
 ABSENT = b"\x01"
+BLANK = frozenset({NULL, ABSENT, b"s"})
 SEPARATOR = b"\x1f"
 FIGURES = ("subtotal", "tax", "total")
 SUM = "="
@@ -50,7 +51,9 @@ def _short(texts: Iterable[str]) -> str:
 
 def is_blank(encoding: bytes) -> bool:
     """Whether the encoding of a unit holds no value at all: every field null, absent or an empty text."""
-    return all(part in (NULL, ABSENT, b"s") for part in encoding.split(SEPARATOR))
+    if SEPARATOR not in encoding:
+        return encoding in BLANK
+    return all(part in BLANK for part in encoding.split(SEPARATOR))
 
 
 class Shape:

@@ -208,8 +208,8 @@ IN_APPLY = (
         "After one of two writes of a merged value both sides count as agreed.",
         "3 settle, 2.3 row 5",
         SETTLE,
-        "        if unit in settlement.shared:\n",
-        "        if False:\n",
+        "        elif unit in settlement.shared:\n",
+        "        elif False:\n",
         ("tests/unit/engine/test_engine_edits.py merge", "tests/unit/engine/test_engine_lines.py refuses"),
     ),
     Mutant(
