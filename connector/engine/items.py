@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from connector.engine.apply import take_ids
-from connector.engine.effects import Effects, commit, look
+from connector.engine.effects import Effects, look
 from connector.engine.item import Item
+from connector.engine.lease import fenced
 from connector.engine.read import read_keys
 from connector.engine.work import Work, links_of, released_by
 from connector.model.records import Key, Record
@@ -198,7 +199,7 @@ def _project(work: Work, side: Side, ready: Mapping[Key, Key], *, dry: bool) -> 
     if dry:
         work.made.update({row.id: row for row in rows})
     else:
-        yield from commit(lambda tx: _insert(tx, rows))
+        yield from fenced(work, lambda tx: _insert(tx, rows))
     return links
 
 

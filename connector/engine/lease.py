@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from connector.engine.effects import Effects, commit, now
 from connector.engine.work import Work
 from connector.errors import TransientError
@@ -19,6 +21,17 @@ def take_lease(work: Work, at: float) -> Effects[None]:
 def fence(tx: Tx, work: Work, at: float) -> None:
     """Inside a commit: make the lease last longer, or let nothing of the commit happen when it was lost."""
     _check(work, tx.take_lease(work.spec.kind, work.owner, at, LEASE), at)
+
+
+def fenced(work: Work, body: Callable[[Tx], object]) -> Effects[None]:
+    """A commit of the one run that may. Raises TransientError, and nothing of it happens, when the lease was lost."""
+    at = yield from now()
+
+    def both(tx: Tx) -> None:
+        fence(tx, work, at)
+        body(tx)
+
+    yield from commit(both)
 
 
 def _check(work: Work, epoch: int | None, at: float) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from math import inf
 
-from connector.engine.effects import Call, Effects, Tell, call, commit, look
-from connector.engine.lease import keep_lease
+from connector.engine.effects import Call, Effects, Tell, call, look
+from connector.engine.lease import fenced, keep_lease
 from connector.engine.seek import seek
 from connector.engine.work import MISSING, Work, links_of
 from connector.errors import NotFoundError
@@ -146,13 +146,13 @@ def take_records(
     if listed:
         work.spool.note_listed(side, [link.id for link in links.values()])
     if seen and not work.dry:
-        yield from commit(lambda tx: tx.update_links(seen))
+        yield from fenced(work, lambda tx: tx.update_links(seen))
     if behind and not work.dry:
-        yield from commit(lambda tx: tx.put_hints(behind))
+        yield from fenced(work, lambda tx: tx.put_hints(behind))
     if over and not work.dry:
-        yield from commit(lambda tx: _forget(tx, work.spec.kind, side, over))
+        yield from fenced(work, lambda tx: _forget(tx, work.spec.kind, side, over))
     if forced and unsure and not work.dry:
-        yield from commit(lambda tx: tx.drop_hints(work.spec.kind, side, unsure))
+        yield from fenced(work, lambda tx: tx.drop_hints(work.spec.kind, side, unsure))
 
 
 def _forget(tx: Tx, kind: str, side: Side, keys: Collection[Key]) -> None:
@@ -309,7 +309,7 @@ def read_keys(
     keys = [key for key in keys if key not in late]
     if behind and not work.dry:
         again = [replace(h, due=work.looked + BEHIND, attempts=h.attempts + 1) for h in behind]
-        yield from commit(lambda tx: tx.put_hints(again))
+        yield from fenced(work, lambda tx: tx.put_hints(again))
     known: Known = yield from look(lambda tx: _known(tx, work.spec.kind, side, keys))
     links = known[0]
     work.alive[side] += sum(not record.deleted for record in found.values())
@@ -321,7 +321,7 @@ def read_keys(
         work.vanished[side] += len(missing)
         work.spool.add_linked(side, missing, replacing=False)
     if over and not work.dry:
-        yield from commit(lambda tx: _forget(tx, work.spec.kind, side, over))
+        yield from fenced(work, lambda tx: _forget(tx, work.spec.kind, side, over))
     _miss(work, side, absent, known)
     yield from take_records(work, side, list(found.values()), known, forced=True)
 

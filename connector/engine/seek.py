@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from connector.engine.effects import Effects, commit, look
+from connector.engine.effects import Effects, look
+from connector.engine.lease import fenced
 from connector.engine.likeness import find_tagged
 from connector.engine.recovered import WAITING
 from connector.engine.work import Work, released_by
@@ -45,7 +46,7 @@ def _seek(work: Work, side: Side, half: Mapping[Key, LinkRow]) -> Effects[None]:
     if work.dry:
         work.made.update({link.id: link for link in whole})
     elif whole or unclear:
-        yield from commit(lambda tx: _store(tx, whole, unclear))
+        yield from fenced(work, lambda tx: _store(tx, whole, unclear))
 
 
 def _partners(kind: str, side: Side, keys: Sequence[Key]) -> Callable[[Tx], Mapping[Key, object]]:

@@ -140,6 +140,15 @@ IN_STATE = (
         ("tests/unit/state/test_state_vault.py parts",),
     ),
     Mutant(
+        "what was read is stored without the lease",
+        "A run that lost its lease while it read stores what it had read all the same.",
+        "3.4, I43",
+        "connector/engine/lease.py",
+        "        fence(tx, work, at)\n        body(tx)\n",
+        "        body(tx)\n",
+        ("tests/simulator/test_found.py woken_up_while",),
+    ),
+    Mutant(
         "lease given twice",
         "A second run gets the lease while the first one has it.",
         "3 lease, I43",
