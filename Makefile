@@ -29,7 +29,7 @@ demo: $(VENV)/.runtime ## start a CRM and an ERP, sync them once, check the resu
 
 test: $(VENV)/.dev lint types contracts ## lint, types, import contracts and every test
 	@echo "tests"
-	@$(BIN)/python -m pytest -n $(WORKERS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: $(VENV)/.dev ## style and layout of the code
 	@echo "lint"
