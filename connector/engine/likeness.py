@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -92,18 +93,19 @@ def _renamed(
     """Creates whose record has another name since, but what first links are made by: one of each, on either hand."""
     claims: list[tuple[IntentRow, list[Record]]] = []
     for row in missing:
-        number, wanted = _key_print(work, side, row)
+        number, wanted, _ = _sent_key(work, side, row)
         alike = [r for r in rest if wanted and work.match_prints(side, work.decode(side, r))[number] == wanted]
         claims.append((row, alike))
     claimed = Counter(record.key for _, alike in claims for record in alike)
     return [(row, alike[0]) for row, alike in claims if len(alike) == 1 == claimed[alike[0].key]]
 
 
-def _key_print(work: Work, side: Side, row: IntentRow) -> tuple[int, bytes]:
-    """The first match rule with a value in what was sent, and its print; b"" where there is none."""
+def _sent_key(work: Work, side: Side, row: IntentRow) -> tuple[int, bytes, dict[str, Any]]:
+    """The first match rule with a value in what was sent, its print (b"" where there is none), and what was sent."""
     body = msgspec.json.decode(work.vault.open(row.body, b"intent"))
     prints = work.match_prints(side, work.spec.systems[side].mapping.decode(body))
-    return next(((n, value) for n, value in enumerate(prints) if value), (0, b""))
+    number, value = next(((n, value) for n, value in enumerate(prints) if value), (0, b""))
+    return number, value, body
 
 
 def _over_names(
@@ -153,18 +155,16 @@ def find_alike(work: Work, side: Side, rows: Sequence[IntentRow]) -> Effects[dic
     mapping, object_ = work.spec.systems[side].mapping, work.spec.systems[side].object
     found: dict[str, list[Record]] = {}
     for row in rows:
-        body = msgspec.json.decode(work.vault.open(row.body, b"intent"))
-        sent = work.match_prints(side, mapping.decode(body))
-        number = next((n for n, value in enumerate(sent) if value), None)
-        field = mapping.source_of(work.spec.match[number][0]) if number is not None else None
-        if number is None or field is None or body.get(field) is None:
+        number, wanted, body = _sent_key(work, side, row)
+        field = mapping.source_of(work.spec.match[number][0]) if wanted else None
+        if field is None or body.get(field) is None:
             continue
         records: Sequence[Record] = yield from call(side, "find", object_, field, [str(body[field])])
         linked: dict[Key, LinkRow] = yield from look(_linked_among(work, side, [record.key for record in records]))
         found[row.token] = [
             record
             for record in records
-            if record.key not in linked and work.match_prints(side, work.decode(side, record))[number] == sent[number]
+            if record.key not in linked and work.match_prints(side, work.decode(side, record))[number] == wanted
         ]
     return found
 
