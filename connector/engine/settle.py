@@ -125,11 +125,12 @@ def settle(
     note_writes(base, target, settlement.written, work.started)
     if settlement.lines is not None:
         lines, wanted = decoded.values.get("lines"), values.get("lines")
-        LineSettler(work, link.id, base, target, trust).settle(settlement.lines, settlement.removed, lines, wanted)
+        settler = LineSettler(work, link.id, base, target, trust)
+        settler.settle(settlement.lines, settlement.removed, lines, wanted)
         _doubt(base, "lines", target, trust)
         base.prints.pop("lines", None)  # nobody has yet looked at what else the list shows
         agreed = trust is Trust.OWN and "lines" in settlement.units and "lines" not in settlement.shared
-        if "lines" in shown and agreed and _lines_agreed(work, link.id, base, target, decoded.values.get("lines")):
+        if "lines" in shown and agreed and settler.agreed(lines):
             mark = work.shape.print("lines", shown["lines"], target, link.id)
             base.prints["lines"] = _pair(target, settlement.units["lines"], mark)
     prints = link.prints
@@ -201,18 +202,6 @@ def _settle_half(base: Base, unit: str, settlement: Settlement, target: Side) ->
     base.prints[unit] = _pair(target, settlement.units[unit], old[0 if target is Side.LEFT else 1])
     if unit in settlement.sealed:
         base.sealed[unit] = settlement.sealed[unit]
-
-
-def _lines_agreed(work: Work, link: int, base: Base, target: Side, shown: Value) -> bool:
-    """Whether the lines shown are those of the base, and nothing but what it says."""
-    index = 0 if target is Side.LEFT else 1
-    known = {row.left if target is Side.LEFT else row.right: row.prints for row in base.lines or ()}
-    lines = [line for line in shown if isinstance(line, Line)] if isinstance(shown, tuple) else []
-    return known.keys() == {line.key for line in lines} and all(
-        name in known[str(line.key)] and known[str(line.key)][name][index] == value
-        for line in lines
-        for name, value in work.shape.line_prints(line, target, link).items()
-    )
 
 
 def _all_agreed(work: Work, link: int, base: Base, target: Side, shown: Mapping[str, bytes]) -> bool:

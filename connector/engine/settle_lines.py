@@ -77,6 +77,25 @@ class LineSettler:
         self.base = base
         self.target = target
         self.trust = trust
+        self._shown: dict[Key, Prints] = {}
+
+    def agreed(self, shown: Value) -> bool:
+        """Whether the lines shown are those of the base, and nothing but what it says."""
+        index = 0 if self.target is Side.LEFT else 1
+        known = {row.left if self.target is Side.LEFT else row.right: row.prints for row in self.base.lines or ()}
+        lines = [line for line in shown if isinstance(line, Line)] if isinstance(shown, tuple) else []
+        return known.keys() == {line.key for line in lines} and all(
+            name in known[str(line.key)] and known[str(line.key)][name][index] == value
+            for line in lines
+            for name, value in self._prints(line).items()
+        )
+
+    def _prints(self, line: Line) -> Prints:
+        """Prints of a line that the target shows; made once."""
+        key = str(line.key)
+        if key not in self._shown:
+            self._shown[key] = self.work.shape.line_prints(line, self.target, self.link)
+        return self._shown[key]
 
     def settle(self, written: Sequence[SettledLine], removed: Sequence[Pair], shown: Value, sent: Value) -> None:
         """Bring the line table of the base up to date. shown, sent: lists of lines, or something else: no lines."""
@@ -130,7 +149,7 @@ class LineSettler:
         return same or _likest(body, list(fresh.values()))
 
     def _agree(self, entry: SettledLine, line: Line, body: Line | None) -> None:
-        shown = self.work.shape.line_prints(line, self.target, self.link)
+        shown = self._prints(line)
         wanted = shown
         if body is not None:
             wanted = self.work.shape.line_prints(Line(line.key, None, body.values), self.target, self.link)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connector.errors import NoImageError
 from connector.mapping.codecs import Codec, Paired, Plain, read_beside
@@ -11,6 +11,9 @@ from connector.mapping.countries import alpha2
 from connector.mapping.located import Reader
 from connector.mapping.numbers import shown
 from connector.mapping.texts import check_text, read_text
+
+if TYPE_CHECKING:
+    from phonenumbers import PhoneNumber
 from connector.model.entities import Field
 
 FORMATS = ("international", "e164", "national", "as_is")
@@ -37,14 +40,24 @@ def _stable(found: str) -> bool:
     return _e164(found, None) == found
 
 
+@lru_cache(maxsize=4096)
+def _parsed(text: str, region: str | None) -> PhoneNumber | None:
+    """The number as the library understands it; kept, for every number is looked at once in each direction."""
+    import phonenumbers
+
+    try:
+        return phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+
+
 def _e164(text: str, region: str | None) -> str | None:
     import phonenumbers
 
     if phonenumbers.is_alpha_number(text):
         return None
-    try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
+    number = _parsed(text, region)
+    if number is None:
         return None
     # A number that is complete only within one town would be given a country it cannot be reached in.
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
@@ -64,9 +77,8 @@ def written(canonical: str, form: str, region: str | None) -> str:
         if ";ext=" in canonical:
             raise NoImageError(f"E.164 has no place for the extension of {shown(canonical)}")
         return canonical
-    try:
-        number = phonenumbers.parse(canonical, None)
-    except phonenumbers.NumberParseException:
+    number = _parsed(canonical, None)
+    if number is None:
         return canonical
     forms = phonenumbers.PhoneNumberFormat
     if form == "national" and region is not None:

@@ -199,7 +199,7 @@ IN_APPLY = (
         "An edit of another line, made just before our write, is never seen.",
         "3 settle, I32",
         SETTLE,
-        ' and _lines_agreed(work, link.id, base, target, decoded.values.get("lines")):',
+        " and settler.agreed(lines):",
         ":",
         ("tests/invariants/test_i31_to_i32.py i32_settling_one_line",),
     ),
