@@ -13,12 +13,13 @@ from collections.abc import Mapping, Sequence
 from connector.engine.children import CHILDREN
 from connector.engine.draft import WAITS, Draft, Pending, Thread
 from connector.engine.drafter import Drafter
-from connector.engine.effects import Call, Effects, call, commit, look, now
-from connector.engine.endings import close, deleted_side, end, merged_alone, store_aliases
+from connector.engine.effects import Call, Effects, call, commit, now
+from connector.engine.endings import close, deleted_side, end, lead_on, merged_alone, store_aliases
 from connector.engine.item import Item, ItemPlan
 from connector.engine.lease import fence, keep_lease
 from connector.engine.outcomes import Last, take_outcome
 from connector.engine.results import mark_sent, merged_meanwhile, store_results
+from connector.engine.survivors import Survivors, find_survivors
 from connector.engine.work import MISSING, Work, released_by, with_seen
 from connector.errors import (
     ConnectorError,
@@ -46,7 +47,7 @@ def apply_batch(work: Work, plans: Sequence[ItemPlan]) -> Effects[list[Item]]:
     """Carry out the plans; the items that need another round right away (something flows back)."""
     at = yield from now()
     yield from take_ids(work, len(plans))
-    survivors = yield from _survivors(work, plans)
+    survivors = yield from find_survivors(work, plans)
     drafter = Drafter(work, at)
     threads = [_noted(drafter, plan, survivors) for plan in plans]
     draft = drafter.draft
@@ -72,7 +73,7 @@ def apply_batch(work: Work, plans: Sequence[ItemPlan]) -> Effects[list[Item]]:
     return [_again(thread) for thread in threads if thread.follow]
 
 
-def _noted(drafter: Drafter, plan: ItemPlan, survivors: Mapping[tuple[Side, Key], LinkRow]) -> Thread:
+def _noted(drafter: Drafter, plan: ItemPlan, survivors: Survivors) -> Thread:
     """Draft one item, and note the versions it was decided on, also where its link is left as it is."""
     item, before = plan.item, plan.item.link
     if before is None or item.fresh:
@@ -87,7 +88,7 @@ def _noted(drafter: Drafter, plan: ItemPlan, survivors: Mapping[tuple[Side, Key]
     return thread
 
 
-def _draft(drafter: Drafter, plan: ItemPlan, survivors: Mapping[tuple[Side, Key], LinkRow]) -> Thread:
+def _draft(drafter: Drafter, plan: ItemPlan, survivors: Survivors) -> Thread:
     item = plan.item
     if item.link is not None and item.link.id in drafter.work.open_links:
         if item.single is None:
@@ -119,9 +120,7 @@ def _draft(drafter: Drafter, plan: ItemPlan, survivors: Mapping[tuple[Side, Key]
     return end(drafter, plan, survivors)
 
 
-def _not_created(
-    drafter: Drafter, plan: ItemPlan, source: Side, survivors: Mapping[tuple[Side, Key], LinkRow]
-) -> Thread:
+def _not_created(drafter: Drafter, plan: ItemPlan, source: Side, survivors: Survivors) -> Thread:
     """An unlinked record that is not created: it waits, is refused, or the sync creates nothing there."""
     item, key = plan.item, plan.item.keys[source]
     assert key is not None
@@ -150,14 +149,13 @@ def _not_created(
     return thread
 
 
-def _not_linked(drafter: Drafter, item: Item, survivors: Mapping[tuple[Side, Key], LinkRow]) -> Thread:
+def _not_linked(drafter: Drafter, item: Item, survivors: Survivors) -> Thread:
     """Two records that belong together, of which one has ended: the other is looked at again, alone."""
     thread = Thread(item, LinkRow(0, "", LinkState.HALF, item.keys), Base(), "skipped")
     for side in SIDES:
         record = item.records[side]
         if record is not None and record.merged_into is not None:
-            survivor = survivors.get((side, record.merged_into))
-            drafter.draft.aliases.extend([(side, record.key, survivor.id)] if survivor is not None else [])
+            lead_on(drafter, side, record, survivors)
         elif record is not None and not record.deleted:
             drafter.hint(side, record.key, "its partner has ended", drafter.now)
     return thread
@@ -177,18 +175,6 @@ def _not_yet(drafter: Drafter, item: Item) -> Thread:
             drafter.hint(side, key, "an old version was read of its partner", drafter.now + drafter.spec.settle)
     drafter.work.tally.extra["unconfirmed"] += 1
     return Thread(item, LinkRow(0, "", LinkState.HALF, item.keys), Base(), "skipped")
-
-
-def _survivors(work: Work, plans: Sequence[ItemPlan]) -> Effects[dict[tuple[Side, Key], LinkRow]]:
-    found: dict[tuple[Side, Key], LinkRow] = {}
-    for side in SIDES:
-        keys = [r.merged_into for plan in plans if (r := plan.item.records[side]) is not None and r.merged_into]
-        if keys:
-            links: dict[Key, LinkRow] = yield from look(
-                lambda tx, side=side, keys=keys: tx.links_by_key(work.spec.kind, side, keys)  # type: ignore[misc]
-            )
-            found.update({(side, key): link for key, link in links.items() if link.state is LinkState.LINKED})
-    return found
 
 
 def _first_commit(tx: Tx, work: Work, draft: Draft, at: float) -> None:

@@ -88,7 +88,12 @@ def lookups(
 ) -> tuple[Partners, list[ConflictRow]]:
     partners: dict[tuple[str, Side, Key], tuple[int, Key | None]] = {}
     for (entity, side), keys in refs.items():
-        found = tx.partners(work.spec.kind_of(entity), side, list(keys))
+        kind = work.spec.kind_of(entity)
+        found = tx.partners(kind, side, list(keys))
+        # What led to one link that is over still is one thing, though it has no partner any more.
+        lost = [key for key in keys if key not in found]
+        over = tx.links_by_key(kind, side, lost) if lost else {}
+        found.update({key: (link.id, None) for key, link in over.items()})
         partners.update({(entity, side, key): partner for key, partner in found.items()})
     return partners, tx.conflicts(work.spec.kind, links) if links else []
 

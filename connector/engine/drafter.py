@@ -168,19 +168,24 @@ class Drafter(Rows):
             self.work.tally.extra["deferred"] += 1
         if verb in (Verb.HOLD, Verb.DEFER):
             self._note_put_off(thread, plan.unit)
-        if plan.decision.loser is not None:
-            self._lose(thread, plan)
+        for side in _losers(thread.base, plan):
+            self._lose(thread, plan, side)
         if plan.decision.closes:
             forget_writes(thread.base, [name])
         if old is not None and plan.decision.closes and verb.target is None and verb is not Verb.MERGE:
             self.draft.closed.append((link.id, name))
 
     def _note_put_off(self, thread: Thread, unit: Unit) -> None:
-        """A value seen before anything was agreed: once emptied, it is not filled as if it never held one."""
-        if unit.is_lines or unit.name in thread.base.prints:
+        """A value seen before it was agreed on: once emptied, it is not filled as if it never held one.
+
+        What was agreed on a list of lines says nothing of those that were added to it since.
+        """
+        agreed = thread.base.prints.get(unit.name)
+        if agreed is not None and not unit.is_lines:
             return
-        for side in SIDES:
-            if not is_blank(thread.item.encodings[side].get(unit.name, ABSENT)):
+        for side, known in zip(SIDES, agreed or (None, None), strict=True):
+            shown = thread.item.encodings[side].get(unit.name, ABSENT)
+            if not is_blank(shown) and known != self.work.shape.print(unit.name, shown, side, thread.link.id):
                 thread.base.doubted = thread.base.doubted | {(unit.name, side is Side.LEFT)}
 
     def _defer(self, side: Side, key: Key, unit: str, waits: str | None) -> None:
@@ -225,9 +230,7 @@ class Drafter(Rows):
             pair = tuple(thread.item.decoded[side].values[field_name] for side in SIDES)
             thread.base.sealed[name] = self.work.vault.seal(dump((pair[0], pair[1])), b"base")
 
-    def _lose(self, thread: Thread, plan: UnitPlan) -> None:
-        side = plan.decision.loser
-        assert side is not None
+    def _lose(self, thread: Thread, plan: UnitPlan, side: Side) -> None:
         body = self._before(thread.item, side, (plan.unit.name,))
         self.journal(
             "overwritten",
@@ -334,3 +337,10 @@ def field_of(error: NoImageError, values: Mapping[str, Value]) -> str | None:
     """The canonical field a NoImageError speaks of: its message starts with the name."""
     head = str(error).split(":", 1)[0].split(" ", 1)[0]
     return head if head in values else head.split("[")[0].split(".")[0] if head.split(".")[0] in values else None
+
+
+def _losers(base: Base, plan: UnitPlan) -> list[Side]:
+    """Sides whose value is given up. Where lists of lines are written on both, each in doubt may lose a line."""
+    both = plan.unit.is_lines and plan.decision.verb is Verb.MERGE
+    doubted = {side for side in SIDES if both and (plan.unit.name, side is Side.LEFT) in base.doubted}
+    return [side for side in SIDES if side is plan.decision.loser or side in doubted]

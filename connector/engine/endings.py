@@ -10,9 +10,10 @@ from connector.engine.draft import WAITS, Draft, Thread
 from connector.engine.drafter import Drafter
 from connector.engine.item import Item, ItemPlan
 from connector.engine.settle import Settlement
+from connector.engine.survivors import Survivors
 from connector.engine.work import MISSING
 from connector.merge.records import Status, Step
-from connector.model.records import Key, Op
+from connector.model.records import Op, Record
 from connector.model.rows import ConflictRow, LinkRow, LinkState
 from connector.model.values import SIDES, Side, Sides, maybe
 from connector.ports import Tx
@@ -23,8 +24,8 @@ CHANGED = "deleted and changed"
 UNDELETABLE = "deleted, and this kind cannot be deleted there"
 
 
-def end(drafter: Drafter, plan: ItemPlan, survivors: Mapping[tuple[Side, Key], LinkRow]) -> Thread:
-    """Carry one record-level step into the draft. survivors: links of the records others were merged into."""
+def end(drafter: Drafter, plan: ItemPlan, survivors: Survivors) -> Thread:
+    """Carry one record-level step into the draft."""
     item = plan.item
     assert item.link is not None
     thread = Thread(item, item.link, plan.base)
@@ -156,7 +157,7 @@ def _held_or_decided(drafter: Drafter, thread: Thread, reason: str) -> None:
     thread.result = "skipped"
 
 
-def merged_alone(drafter: Drafter, thread: Thread, source: Side, survivors: Mapping[tuple[Side, Key], LinkRow]) -> bool:
+def merged_alone(drafter: Drafter, thread: Thread, source: Side, survivors: Survivors) -> bool:
     """A record merged away before it had a partner: its key leads to the survivor. False when it was not merged."""
     item = thread.item
     record = item.records[source]
@@ -165,13 +166,26 @@ def merged_alone(drafter: Drafter, thread: Thread, source: Side, survivors: Mapp
     if item.link is not None:
         _merged(drafter, thread, survivors)
         return True
-    survivor = survivors.get((source, record.merged_into))
-    if survivor is not None:
-        drafter.draft.aliases.append((source, record.key, survivor.id))
+    lead_on(drafter, source, record, survivors)
     return True
 
 
-def _merged(drafter: Drafter, thread: Thread, survivors: Mapping[tuple[Side, Key], LinkRow]) -> None:
+def lead_on(drafter: Drafter, side: Side, record: Record, survivors: Survivors) -> None:
+    """The key of a merged record without a link leads to the survivor: now, or as soon as that is linked."""
+    assert record.merged_into is not None
+    survivor = survivors.links.get((side, record.merged_into))
+    if survivor is not None:
+        drafter.draft.aliases.append((side, record.key, survivor.id))
+    elif (side, survivors.ends[side, record.merged_into]) in survivors.coming:
+        _await_survivor(drafter, side, record, survivors)
+
+
+def _await_survivor(drafter: Drafter, side: Side, record: Record, survivors: Survivors) -> None:
+    waits = f"{drafter.spec.kind}/{side}/{survivors.ends[side, str(record.merged_into)]}"
+    drafter.hint(side, record.key, "its survivor is not linked yet", drafter.now + WAITS, waits)
+
+
+def _merged(drafter: Drafter, thread: Thread, survivors: Survivors) -> None:
     """The record was merged into another: the link ends, both ids lead to the survivor, the image is left alone.
 
     Where both were merged, each into another one, each id leads to what its own system merged it into.
@@ -182,11 +196,10 @@ def _merged(drafter: Drafter, thread: Thread, survivors: Mapping[tuple[Side, Key
         record = item.records[side]
         if record is None or record.merged_into is None:
             continue
-        survivor = survivors.get((side, record.merged_into))
+        survivor = survivors.links.get((side, record.merged_into))
         if survivor is None:
             _hold(drafter, thread, f"merged into {record.merged_into}, which is not linked")
-            waits = f"{link.kind}/{side}/{record.merged_into}"
-            drafter.hint(side, record.key, "its survivor is not linked yet", drafter.now + WAITS, waits)
+            _await_survivor(drafter, side, record, survivors)
             return
         if _survivor(moved, side, survivor.id) == link.id:
             _merged_crosswise(drafter, thread, side, survivor)
@@ -201,6 +214,7 @@ def _merged(drafter: Drafter, thread: Thread, survivors: Mapping[tuple[Side, Key
         key, record = link.keys[side], item.records[side]
         if key is not None:
             drafter.draft.aliases.append((side, key, moved[link.id][side]))
+            drafter.work.note_image(side, key, link.seen[side])
         if side in into and record is not None:
             drafter.journal("merged", "merged", link=link.id, side=side, key=record.key, detail=str(record.merged_into))
     thread.result = "updated"
@@ -217,7 +231,8 @@ def _merged_crosswise(drafter: Drafter, thread: Thread, side: Side, survivor: Li
         drafter.hint(side, record.key, "merged crosswise", drafter.now)
         return
     keys = link.keys.with_(side, record.merged_into)
-    thread.link = replace(link, keys=keys, seen=maybe(None, None), prints=maybe(None, None), base=None)
+    seen = link.seen.with_(side, drafter.work.images.get((side, record.merged_into)))
+    thread.link = replace(link, keys=keys, seen=seen, prints=maybe(None, None), base=None)
     drafter.draft.updates.append(thread.link)
     drafter.draft.aliases.append((side, record.key, link.id))
     drafter.draft.closed.extend((link.id, unit) for unit in thread.item.conflicts)

@@ -16,7 +16,10 @@ from connector.model.rows import CHANGED_TWICE, ConflictRow, LinkRow
 from connector.model.values import SIDES, Side, Sides, Value
 
 Partners = Mapping[tuple[str, Side, Key], tuple[int, Key | None]]
-"""Entity, side and key of a reference -> the link it leads to (through an alias, too), and the other side's key."""
+"""Entity, side and key of a reference -> the link it leads to (through an alias, too), and the other side's key.
+
+None where it has no other side: still half, or over.
+"""
 
 
 class UnlinkedError(Exception):

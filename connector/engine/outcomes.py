@@ -126,6 +126,9 @@ def _applied(work: Work, pending: Pending, outcome: Outcome, last: Last, at: flo
     last.updates[thread.link.id] = thread.link
     if pending.op is Op.CREATE:
         last.released.extend(released_by([thread.link]))
+        if _may_be_remembered(work, side, record):
+            reason = "may have been created before"
+            last.hints.append(HintRow(work.spec.kind, side, record.key, None, reason, at, 0, None, at))
     item = thread.item
     item.records = item.records.with_(side, record)
     item.keys = item.keys.with_(side, record.key)
@@ -135,6 +138,17 @@ def _applied(work: Work, pending: Pending, outcome: Outcome, last: Last, at: flo
         # Should we die before that, the run after us must not take the record for settled when the feed shows it.
         thread.link = replace(thread.link, prints=thread.link.prints.with_(side, None))
         last.updates[thread.link.id] = thread.link
+
+
+def _may_be_remembered(work: Work, side: Side, record: Record) -> bool:
+    """Whether the answer to a create may be that of an earlier time, which a store put back since knows nothing of.
+
+    It shows the record as it was then: what became of it was told when no link knew it, and is told once. Clocks that
+    differ cost a look too many at most.
+    """
+    capabilities = work.spec.systems[side].capabilities
+    before = work.started - capabilities.granularity
+    return capabilities.idempotency > 0 and (record.created is None or record.created.timestamp() < before)
 
 
 def _not_shown(work: Work, pending: Pending, outcome: Outcome, last: Last) -> None:

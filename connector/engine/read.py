@@ -124,6 +124,8 @@ def take_records(
         link = links.get(record.key)
         if _is_over(known, side, record.key, record):
             over.extend([record.key] if link is None and record.key in dead else [])
+            if link is not None and link.keys[side] != record.key:
+                work.note_image(side, record.key, record.version)
             continue
         parked = dead.get(record.key)
         if parked is not None and ((parked.version == record.version and not forced) or _is_unsure(parked, record)):

@@ -11,7 +11,8 @@
 | create | nothing | after `settle`: the record that the match rules find, else sent again: a duplicate is possible |
 | | | where nothing is matched, and the capability report says so |
 | update | conditional writes | the same bytes again; refused: read, and settle if it shows what was sent; if it is at |
-| | | the version from before the first time, that may still arrive: open until `settle`, then a person |
+| | | the version from before the first time, that may still arrive: open until `settle`, then a person; |
+| | | not sent to the image of a record that was just read as merged away: dropped, the image stays as it is |
 | update | neither | after `settle`: read; shows what was sent: settle; else planned again |
 | delete | any | read: gone is done; unchanged: sent again; changed: planned again |
 """
@@ -346,7 +347,13 @@ def _take(work: Work, row: IntentRow, outcome: Outcome, found: Found, at: float)
 
 def _updates(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
     if work.spec.systems[side].capabilities.conditional_write:
-        yield from _send_again(work, side, rows, found, at)
+        for row in rows:
+            if row.link in found.merged:
+                # Whether it was done does not matter any more: the image is left as it is.
+                drop(work, row, found, at, "its partner was merged into another record")
+        again = [row for row in rows if row.link not in found.merged]
+        if again:
+            yield from _send_again(work, side, again, found, at)
         return
     ripe = [row for row in rows if at - (row.sent or at) >= work.spec.settle]
     for row in rows:

@@ -17,9 +17,10 @@ WAITING = {"uncertain": "outcome unknown", "held": "in match review"}
 
 @dataclass(slots=True)
 class Found(Results):
-    """What recovery learned in one page of intents. links: theirs."""
+    """What recovery learned in one page of intents. links: theirs; merged: those of records that were merged away."""
 
     links: dict[int, LinkRow] = field(default_factory=dict)
+    merged: set[int] = field(default_factory=set)
 
 
 def note_seen(row: IntentRow, record: Record | None, found: Found) -> None:
@@ -28,6 +29,8 @@ def note_seen(row: IntentRow, record: Record | None, found: Found) -> None:
     noted = with_seen(link, row.side, record)
     if noted is not link:
         found.updates[row.link] = noted
+    if record is not None and record.merged_into is not None:
+        found.merged.add(row.link)
 
 
 def drop(work: Work, row: IntentRow, found: Found, at: float, reason: str) -> None:

@@ -169,7 +169,7 @@ def _settle_units(
     doubtful, proven = trust.doubtful, trust.proven  # looked up once: this loop sees every value of a first sync
     for unit, source_print in settlement.units.items():
         if doubtful and settled.get(unit) != shown.get(unit):
-            _was_on_both(base, unit, target, settled.get(unit, ABSENT))
+            _was_on_both(base, unit, settled.get(unit, ABSENT))
         elif unit in settlement.shared:
             _settle_half(base, unit, settlement, target)
         elif unit == "lines" or unit not in settled or unit not in shown:
@@ -188,10 +188,10 @@ def _doubt(base: Base, unit: str, target: Side, trust: Trust) -> None:
     base.doubted = base.doubted - {place} if trust.proven else base.doubted | {place}
 
 
-def _was_on_both(base: Base, unit: str, target: Side, sent: bytes) -> None:
-    """What was sent may have been on both sides: the source, once empty, is not filled as if it never held a value."""
+def _was_on_both(base: Base, unit: str, sent: bytes) -> None:
+    """What was sent may have been on both sides: whichever is empty is not filled as if it never held a value."""
     if unit not in base.prints and not is_blank(sent):
-        base.doubted = base.doubted | {(unit, target is Side.RIGHT)}
+        base.doubted = base.doubted | {(unit, True), (unit, False)}
 
 
 def _settle_half(base: Base, unit: str, settlement: Settlement, target: Side) -> None:

@@ -73,7 +73,8 @@ class Work:
     earlier run did not find. outrun: match prints of unlinked records of which an earlier run saw a newer version than
     could be read now. absent: records without a link that were asked for and not found, which proves nothing yet.
     unlinked_own: how many records were read that we made, that no link knows and that carry
-    no key of the other side.
+    no key of the other side. images: newest versions shown of records whose link has ended in a merge: they may come
+    to belong to another one.
     """
 
     spec: SyncSpec
@@ -106,6 +107,7 @@ class Work:
     outrun: dict[tuple[Side, Key], tuple[bytes, ...]] = field(default_factory=dict)
     absent: set[tuple[Side, Key]] = field(default_factory=set)
     unlinked_own: Counter[Side] = field(default_factory=Counter)
+    images: dict[tuple[Side, Key], Version] = field(default_factory=dict)
     made: dict[int, LinkRow] = field(default_factory=dict)
     made_up: Iterator[int] = field(default_factory=lambda: count(MADE_UP))
 
@@ -136,6 +138,11 @@ class Work:
         self.open_links.add(link)
         if op == Op.CREATE:
             self.open_creates[side] += 1
+
+    def note_image(self, side: Side, key: Key, version: Version | None) -> None:
+        """A version of a record whose link has ended in a merge was shown: an older one decides nothing (I28)."""
+        if version is not None and not self.later(side, self.images.get((side, key)), version):
+            self.images[side, key] = version
 
     def decode(self, side: Side, record: Record) -> Decoded:
         """Canonical values of a record that has fields."""

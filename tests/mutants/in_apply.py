@@ -235,8 +235,8 @@ IN_APPLY = (
         "A value that a policy overwrote is named nowhere as the loser.",
         "I7, I19",
         DRAFTER,
-        "if plan.decision.loser is not None:",
-        "if False:",
+        "for side in _losers(thread.base, plan):",
+        "for side in ():",
         ("tests/unit/engine/test_engine_edits.py journal", "tests/invariants/test_i07_to_i08.py journal"),
     ),
     Mutant(
@@ -366,6 +366,15 @@ IN_APPLY = (
         ("tests/unit/engine/test_engine_endings.py survivor",),
     ),
     Mutant(
+        "merges not followed on",
+        "A key leads nowhere whose survivor was merged on before it was linked.",
+        "I42, 2.2 G",
+        "connector/engine/survivors.py",
+        "            fresh = into - links.keys() - shown.keys()\n",
+        "            fresh = set()\n",
+        ("tests/unit/engine/test_engine_endings.py merged_on",),
+    ),
+    Mutant(
         "tombstone not set",
         "A key that ended is not remembered as ended.",
         "I15, 1 tombstone",
@@ -373,5 +382,14 @@ IN_APPLY = (
         "            tx.add_tombstones(kind, side, ended, work.started)\n",
         "            pass\n",
         ("tests/invariants/test_holes.py i15", "tests/invariants/test_i13_to_i16.py i15"),
+    ),
+    Mutant(
+        "a remembered answer is believed",
+        "What a create made before the store was put back is taken to be there still.",
+        "3.2, I39",
+        OUTCOMES,
+        "        if _may_be_remembered(work, side, record):\n",
+        "        if False:\n",
+        ("tests/simulator/test_found.py as_if_just_created",),
     ),
 )

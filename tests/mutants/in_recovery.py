@@ -197,7 +197,7 @@ IN_RECOVERY = (
         "A field that was cleared while the create that carried it was open is filled, and no row names it.",
         "2.3 row 12, I7",
         "connector/engine/settle.py",
-        "base.doubted = base.doubted | {(unit, target is Side.RIGHT)}",
+        "base.doubted = base.doubted | {(unit, True), (unit, False)}",
         "pass",
         ("tests/simulator/test_found.py cleared_while",),
     ),

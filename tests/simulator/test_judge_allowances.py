@@ -92,7 +92,9 @@ def test_i19_a_conflict_may_be_open_over_a_name_that_was_merged_away_and_made_ag
         court.world.crm.merge("companies", parent, survivor)
         if again:
             court.judge.store_replaced()
-            court.write(LEFT, "account", CREATE, name="Parent", currency="EUR", state="customer")
+            made = court.write(LEFT, "account", CREATE, name="Parent", currency="EUR", state="customer")
+            with court.world.store.begin() as tx:
+                tx.update_links([replace(tx.links_by_id([2])[2], keys=Sides(made, image))])
         _put_conflict(court)
         assert ("I19" in court.rules(rest=True)) is not again
 
@@ -106,6 +108,32 @@ def test_i19_a_conflict_may_be_open_over_a_merge_that_its_system_does_not_tell(p
         court.world.crm.edit("companies", left, parent_id=parent)
         court.world.erp.edit("customers", right, group_of=image)
         court.world.crm.merge("companies", parent, survivor)
+        _put_conflict(court)
+        assert ("I19" in court.rules(rest=True)) is told
+
+
+@pytest.mark.parametrize("crosswise", [True, False])
+def test_i19_a_conflict_may_be_open_over_two_pairs_of_a_name(crosswise: bool) -> None:
+    with opened(GUARDED) as court:
+        left, right = company(court, "Child")
+        parent, image = company(court, "Parent")
+        _, other = company(court, "Parent")
+        court.world.crm.edit("companies", left, parent_id=parent)
+        court.world.erp.edit("customers", right, group_of=other if crosswise else image)
+        _put_conflict(court)
+        assert ("I19" in court.rules(rest=True)) is not crosswise
+
+
+@pytest.mark.parametrize(("profile", "told"), [(GUARDED, True), ("no-delete-feed", False)])
+def test_i19_a_conflict_may_be_open_over_merges_that_crossed_and_nobody_told(profile: str, told: bool) -> None:
+    with opened(profile) as court:
+        left, right = company(court, "Child")
+        parent, image = company(court, "Parent")
+        other, kept = company(court, "Globex")
+        court.world.crm.edit("companies", left, parent_id=other)
+        court.world.erp.edit("customers", right, group_of=image)
+        court.world.crm.merge("companies", parent, other)
+        court.world.erp.merge("customers", kept, image)
         _put_conflict(court)
         assert ("I19" in court.rules(rest=True)) is told
 

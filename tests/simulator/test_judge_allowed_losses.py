@@ -174,6 +174,25 @@ def test_i8_who_replaces_one_of_two_that_crosswise_merges_made_agree_replaces_bo
     assert [found.rule for found in court.sentences() if "phone" in found.what] == ([] if agreed else ["I7"])
 
 
+@pytest.mark.parametrize("typed", [True, False])
+def test_i8_who_replaces_a_reference_is_known_where_merges_make_a_third_like_both(court: Court, typed: bool) -> None:
+    left, right = company(court)
+    other, image = company(court, "Globex")
+    third, last = company(court, "Initech")
+    deal = court.world.crm.add("deals", {"name": "O1", "company_id": other, "currency": "EUR", "lines": []})
+    made = court.write(RIGHT, "order", CREATE, title="O1", customer=image, cur="EUR", positions=[])
+    court.link("order", deal, made)
+    court.world.crm.edit("deals", deal, company_id=left)
+    court.world.erp.merge("customers", image, right)
+    court.world.crm.merge("companies", other, third)
+    if typed:
+        court.world.crm.edit("deals", deal, company_id=third)
+    else:
+        court.write(LEFT, "order", UPDATE, deal, company_id=third)
+    court.write(RIGHT, "order", UPDATE, made, customer=last)
+    assert ("I8" in court.rules(rest=True)) is not typed
+
+
 @pytest.mark.parametrize("held", [True, False])
 def test_i8_what_was_merged_of_a_merged_value_holds_it(held: bool) -> None:
     with opened(policy="functions") as court:

@@ -148,6 +148,46 @@ def test_i9_a_process_that_wakes_up_late_and_sends_again_is_a_known_limit_withou
             assert court.rules() == broken
 
 
+@pytest.mark.parametrize(
+    ("answered", "known", "limit"), [(False, False, True), (False, True, False), (True, False, False)]
+)
+def test_i9_a_create_without_an_answer_is_sent_again_beside_what_people_typed_where_that_cannot_be_linked(
+    answered: bool, known: bool, limit: bool
+) -> None:
+    """What it made the first time is deleted meanwhile."""
+    with opened("cu--") as court:
+        left = court.world.crm.add("companies", account("Acme", tax_id="T1"))
+        typed = court.world.erp.add("customers", customer("Acme", vat_number="T1"))
+        if known:
+            court.read(RIGHT, "account", typed)
+        shown = {"title": "Acme", "cur": "EUR", "blocked": False, "vat_number": "T1"}
+        made = court.write(RIGHT, "account", CREATE, None, "t", **shown)
+        if answered:
+            court.link("account", left, made)
+        court.world.erp.remove("customers", made)
+        court.write(RIGHT, "account", CREATE, None, "t", **shown)
+        again = {finding.what for finding in court.judge.verdicts.found if "twice" in finding.what}
+        assert (not again, bool(court.judge.verdicts.limits)) == (limit, limit)
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_i9_what_merges_made_one_is_not_made_again_unless_the_store_lost_what_told_of_it(
+    court: Court, lost: bool
+) -> None:
+    second = court.world.erp.add("customers", customer("Globex"))
+    other = court.write(LEFT, "account", CREATE, name="Globex", currency="EUR", state="customer")
+    court.link("account", other, second)
+    first = court.world.crm.add("companies", account("Acme"))
+    image = court.write(RIGHT, "account", CREATE, title="Acme", cur="EUR", blocked=False)
+    if not lost:
+        court.link("account", first, image)
+    court.world.crm.merge("companies", other, first)
+    court.world.erp.merge("customers", image, second)
+    court.judge.store_replaced()
+    court.write(RIGHT, "account", CREATE, title="Acme", cur="EUR", blocked=False)
+    assert court.rules() == (set() if lost else {"I9"})
+
+
 def test_i10_two_records_of_different_things_are_linked(court: Court) -> None:
     left = court.world.crm.add("companies", account("Acme"))
     right = court.world.erp.add("customers", customer("Globex"))

@@ -6,6 +6,7 @@ from collections import Counter
 
 from connector.model.records import Key
 from connector.model.rows import LinkRow
+from connector.model.values import Side
 from connector.testing.simulator.judge_findings import Verdicts
 from connector.testing.simulator.judge_things import Change, Held
 from connector.testing.simulator.judge_values import is_empty
@@ -20,7 +21,7 @@ class CreateRules:
 
     doubled: (entity, identity) of what had to be created twice for want of a power; renewed: how often one was created
     again, because nobody could know that it had ended; restored: the store was replaced by an older one, and replaced:
-    the number of the last touch before that.
+    the number of the last touch before that; lost: records of ours that the older store does not know.
     """
 
     def __init__(self, ledger: Ledger, verdicts: Verdicts, profile: Profile) -> None:
@@ -32,6 +33,7 @@ class CreateRules:
         self.renewed: Counter[tuple[str, str]] = Counter()
         self.restored = False
         self.replaced = 0
+        self.lost: set[tuple[Side, str, Key]] = set()
         self._applied: set[str] = set()
 
     def is_right(self, change: Change) -> None:
@@ -41,12 +43,27 @@ class CreateRules:
         if thing.made[side] > thing.typed[side.other]:
             # Merges that cross leave images of several records under one name: another one's is not made twice by this.
             images = sum(record.ours for record in thing.live(side))
-            twice = images > thing.typed[side.other] or any(not record.ours for record in others)
+            twice = images > thing.typed[side.other] or any(self._is_in_the_way(record, change) for record in others)
             self._created_again(change, alive=bool(others) and twice)
         elif mate := next((record for record in others if self._could_match(record, change)), None):
             self.verdicts.find("I9", f"{held}: created although {mate.key} was there to be linked")
         elif gone := self._removed_partner(change):
             self.verdicts.find("I15", f"{held}: a record that a person deleted ({gone.key}) was created again")
+
+    def _is_in_the_way(self, record: Held, change: Change) -> bool:
+        """Whether a person's record makes ours one too many.
+
+        Without the images that nothing tells of any more ours may be the first: then as for any first one, if it could
+        have been linked.
+        """
+        thing, side = change.thing, change.held.side
+        known = thing.made[side] - sum(self._is_forgotten(image) for image in thing.records[side])
+        return not record.ours and (known > thing.typed[side.other] or self._could_match(record, change))
+
+    def _is_forgotten(self, image: Held) -> bool:
+        """Whether nothing tells of this record of ours: it has ended, and its link was never stored or lost again."""
+        unknown = image.token in self.ledger.unsure and self._link(image) is None
+        return image.ours and not image.live and (unknown or (image.side, image.entity, image.key) in self.lost)
 
     def _removed_partner(self, change: Change) -> Held | None:
         """The record a person had deleted of which this is made again: no other is there that needed an image."""

@@ -146,7 +146,7 @@ class LossRules(CreateRules):
 
     def _is_local(self, held: Held, unit: str) -> bool:
         """Whether the settings let that side keep what people type there, until the other side's value changes."""
-        rule = self.world.specs[held.entity].unit(unit.split("/")[0])
+        rule = self.ledger.specs[held.entity].unit(unit.split("/")[0])
         if rule is None or rule.flow.allows(held.side.other):
             return False
         return rule.drift is Drift.IGNORE or self.is_decided(held, unit)
@@ -159,7 +159,7 @@ class LossRules(CreateRules):
         events = ("overwritten", "update") if local else ("overwritten",)
         held, head = change.held, unit.split("/")[0]
         spec = self.world.specs[held.entity]
-        rule = spec.unit(head)
+        rule = self.ledger.specs[held.entity].unit(head)
         fields = rule.fields if rule is not None else (head,)
         shown = [change.before, *self._seen_with(change, unit)]
         for row in [*self.world.look("journal", spec.kind, None, None, JOURNAL), *self.said]:

@@ -122,21 +122,29 @@ class RestRules:
     def _lead_apart(self, unit: Unit, left: Held, right: Held) -> bool:
         """Whether both name the same only by a name that stands for two, or by a merge that nobody is told of.
 
-        A reference leads to a record, not to a name. Where one record of that name was merged away and another one is
-        left (typed twice, or created again since all there was to know of the first was lost, 3.2), each leads to its
-        own. A merge is known by the vendor's word (2.1); without it, a record is gone, and what named it differs.
+        A reference leads to a record, not to a name: of two that go by one (typed twice, or created again since all
+        there was to know of the first was lost, 3.2) each leads to its own. Records are one where a link says so, or
+        where a merge does that the vendor tells of (2.1); without that a record is gone, and what named it differs.
         """
-        left_end, right_end = (self.ledger.end_of(h.side, h.values.get(unit.fields[0])) for h in (left, right))
-        if left_end is None or right_end is None or self._are_one_link(left_end, right_end):
-            return False
-        one, other = (self.ledger.survivors(end.entity, end.identity, told=True) for end in (left_end, right_end))
-        return one.isdisjoint(other)
+        targets = (self.ledger.target_of(held.side, held.values.get(unit.fields[0])) for held in (left, right))
+        one, other = (self._leads_to(target) for target in targets)
+        return bool(one and other) and one.isdisjoint(other)
 
-    def _are_one_link(self, left: Held, right: Held) -> bool:
-        """Whether the store has both in one link, as its own or as an alias: then they are known to be the same."""
-        look, kind = self.ledger.world.look, self.ledger.world.specs[left.entity].kind
-        one, other = (look("partners", kind, end.side, [end.key]).get(end.key) for end in (left, right))
-        return one is not None and other is not None and one[0] == other[0]
+    def _leads_to(self, target: Held | None) -> set[Held]:
+        """This record and all that links and merges lead to from it, on either side."""
+        found, open_ = set[Held](), [target]
+        while open_:
+            held = open_.pop()
+            if held is not None and held not in found:
+                found.add(held)
+                open_ += [self._partner(held), self.ledger.survivor_of(held)]
+        return found
+
+    def _partner(self, held: Held) -> Held | None:
+        """The record that the store has in one link with this one, as its own or as an alias, also if that is over."""
+        kind, other = self.ledger.world.specs[held.entity].kind, held.side.other
+        link = self.ledger.world.look("links_by_key", kind, held.side, [held.key]).get(held.key)
+        return self.ledger.records.get((other, held.entity, str(link.keys[other]))) if link is not None else None
 
     def _same(self, unit: Unit, left: Held, right: Held) -> bool:
         """Equal, or two images of one edit, or equal under the mapping."""

@@ -20,8 +20,9 @@ MERGED = "merge"
 class Edit:
     """One value somebody typed into one unit of one record.
 
-    replaces: what the record showed when it was typed; later: edits made in its presence. sides: where it was ever
-    shown; brought: we carried it across. typed: False for what a new record shows without anybody having entered it.
+    replaces: what the record showed when it was typed; over: edits typed over it; alike: edits of the other side that
+    said the same. sides: where it was ever shown; brought: we carried it across. typed: False for what a new record
+    shows without anybody having entered it.
     noticed: records an answer showed us with this value, where the run that got it lived to its end.
     given_up: why it need not show any more (a line of the journal, the window of unconditional writes).
     """
@@ -33,7 +34,8 @@ class Edit:
     side: Side
     key: Key
     replaces: tuple[Edit, ...] = ()
-    later: list[Edit] = field(default_factory=list)
+    over: list[Edit] = field(default_factory=list)
+    alike: list[Edit] = field(default_factory=list)
     sides: set[Side] = field(default_factory=set)
     typed: bool = True
     brought: bool = False
@@ -43,6 +45,15 @@ class Edit:
     @property
     def settled(self) -> bool:
         return len(self.sides) == 2
+
+    @property
+    def later(self) -> list[Edit]:
+        """Edits made in its presence: who replaces one of two that are alike replaces the other, but not itself.
+
+        That two are like a third (a reference, through merges on either side) does not make them alike.
+        """
+        found = [edit for one in (self, *self.alike) for edit in one.over if edit not in (self, *self.alike)]
+        return [edit for edit in found if edit.number > self.number]
 
     @property
     def typed_back(self) -> bool:

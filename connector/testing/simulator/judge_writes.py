@@ -70,6 +70,8 @@ class WriteRules(LossRules):
         self.restored = True
         self.forgotten = dict.fromkeys(self.world.specs, inf)
         self.replaced = self.ledger.number
+        ours = [(place, held) for place, held in self.ledger.records.items() if held.ours]
+        self.lost = {place for place, held in ours if self._link(held) is None}
 
     def all_done(self, entity: str) -> None:
         """A run did everything there was to do: from here on, what both sides showed is known."""

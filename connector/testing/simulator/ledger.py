@@ -247,7 +247,7 @@ class Ledger(Records):
         typed = unit in held.now or not is_empty(value)
         edit = Edit(change.number, unit, value, touch.by, held.side, held.key, tuple(before), typed=typed)
         for old in before:
-            old.later.append(edit)
+            old.over.append(edit)
         if _was_agreed(edit):
             edit.sides = {Side.LEFT, Side.RIGHT}
         self._show(change, unit, edit, value)
@@ -322,8 +322,8 @@ class Ledger(Records):
         if old is None or mate is None:
             return None
         made = Edit(change.number, unit, value, MERGED, held.side, held.key, (old, mate))
-        old.later.append(made)
-        mate.later.append(made)
+        old.over.append(made)
+        mate.over.append(made)
         made.sides = {Side.LEFT, Side.RIGHT}
         return made
 
@@ -334,7 +334,7 @@ class Ledger(Records):
         there when the write was sent comes first, then the last one typed.
         """
         held, thing = change.held, change.thing
-        rule = self.world.specs[held.entity].unit(unit)
+        rule = self.specs[held.entity].unit(unit)
         if rule is None or rule.function is None or old is None:
             return None
         function = FUNCTIONS[rule.function]
@@ -360,12 +360,11 @@ class Ledger(Records):
 
 
 def _agree(edit: Edit, other: Edit) -> None:
-    """Both sides show the same: both are settled, and who replaces the one replaces the other, but not itself."""
-    edit.sides |= set(SIDES)
-    other.sides |= set(SIDES)
-    if other.later is not edit.later:
-        other.later[:] = [later for later in (*other.later, *edit.later) if later not in (edit, other)]
-        edit.later = other.later
+    """Both sides show the same: both are settled."""
+    for one, mate in ((edit, other), (other, edit)):
+        one.sides |= set(SIDES)
+        if mate not in one.alike:
+            one.alike.append(mate)
 
 
 def _leads_to(entity: str, value: Hashable) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 
 from connector.model.records import Key
-from connector.model.values import SIDES, Ref, Side, Value
+from connector.model.values import Ref, Side, Value
 from connector.testing.simulator.judge_things import Edit, Held, Thing
 from connector.testing.simulator.judge_values import REF, decoded, units_of
 from connector.testing.tables import Fields
@@ -29,18 +29,12 @@ class Records:
         held = self.records.get((side, entity, key))
         return held.identity if held is not None else f"{side}:{key}"
 
-    def end_of(self, side: Side, value: Value) -> Held | None:
-        """The record that a reference leads to on its own side, through the merges that its system tells of."""
-        held = self.records.get((side, value.entity, value.key)) if isinstance(value, Ref) else None
-        while held is not None and (survivor := self._told_survivor(held)) is not None:
-            held = survivor
-        return held
+    def target_of(self, side: Side, value: Value) -> Held | None:
+        """The record that a reference names on its own side."""
+        return self.records.get((side, value.entity, value.key)) if isinstance(value, Ref) else None
 
-    def survivors(self, entity: str, identity: str, *, told: bool = False) -> set[str]:
-        """The identity itself and those that took it over, on either side, in as many steps as it took.
-
-        told: only as far as the systems tell, and only those that took over all that was left of it on a side.
-        """
+    def survivors(self, entity: str, identity: str) -> set[str]:
+        """The identity itself and those that took it over, on either side, in as many steps as it took."""
         found, open_ = set[str](), [identity]
         while open_:
             name = open_.pop()
@@ -48,18 +42,10 @@ class Records:
                 found.add(name)
                 thing = self.things.get((entity, name))
                 if thing is not None:
-                    open_ += self._told_heirs(thing) if told else thing.merged_to
+                    open_ += thing.merged_to
         return found
 
-    def _told_heirs(self, thing: Thing) -> Iterator[str]:
-        """Where the last of its records went, side by side: while one is left, the thing is still itself there."""
-        for side in SIDES:
-            last = max(thing.records[side], key=lambda held: (held.live, held.last), default=None)
-            survivor = self._told_survivor(last) if last is not None else None
-            if survivor is not None:
-                yield survivor.identity
-
-    def _told_survivor(self, held: Held) -> Held | None:
+    def survivor_of(self, held: Held) -> Held | None:
         """What the record was merged into, if its system tells: in one that does not, it is gone like a deleted one."""
         if held.into is None or self.specs[held.entity].systems[held.side].capabilities.deletes == "none":
             return None

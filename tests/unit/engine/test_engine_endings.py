@@ -219,6 +219,18 @@ def test_a_merge_on_one_side_leads_both_keys_to_the_survivor_and_deletes_nothing
     assert world.hints() == []
 
 
+def test_a_merge_into_a_record_that_was_merged_on_before_it_was_linked_leads_to_the_last_one(world: World) -> None:
+    ((loser, _),) = linked(world).items()
+    middle, last = (world.crm.add("companies", account(name)) for name in ("Middle", "Last"))
+    world.crm.merge("companies", loser, middle)
+    world.crm.merge("companies", middle, last)
+    world.sync()
+    partners = world.look("partners", world.specs["account"].kind, Side.LEFT, [loser, middle, last])
+    assert {key: other for key, (_, other) in partners.items()} == dict.fromkeys([loser, middle, last], "K00002")
+    assert world.conflicts() == []
+    assert world.hints() == []
+
+
 def test_children_of_a_merged_record_resolve_to_the_survivor(world: World) -> None:
     pairs = linked(world, 2)
     (loser, _), (survivor, kept) = pairs.items()

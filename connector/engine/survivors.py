@@ -1,0 +1,78 @@
+"""Where the records lead to that others were merged into: to a link, or to a record that may be linked yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from connector.engine.effects import Effects, call, look
+from connector.engine.item import ItemPlan
+from connector.engine.work import Work
+from connector.model.records import Key, Record
+from connector.model.rows import LinkRow, LinkState
+from connector.model.values import SIDES, Side
+from connector.ports import Tx
+
+Place = tuple[Side, Key]
+
+
+@dataclass(slots=True)
+class Survivors:
+    """links: of the records that others were merged into. ends: the last one, where none on the way has a link.
+
+    coming: ends that are there and that this sync links sooner or later.
+    """
+
+    links: dict[Place, LinkRow] = field(default_factory=dict)
+    ends: dict[Place, Key] = field(default_factory=dict)
+    coming: set[Place] = field(default_factory=set)
+
+
+def find_survivors(work: Work, plans: Sequence[ItemPlan]) -> Effects[Survivors]:
+    """Look up what the records of these plans were merged into.
+
+    Where that has no link and was merged itself, its system says into what: no link ever knew of it, so no alias does.
+    """
+    found = Survivors()
+    for side in SIDES:
+        wanted = {r.merged_into for plan in plans if (r := plan.item.records[side]) is not None and r.merged_into}
+        links: dict[Key, LinkRow] = {}
+        shown: dict[Key, Record] = {}
+        fresh = set(wanted)
+        while fresh:
+            links.update((yield from look(_links(work.spec.kind, side, fresh))))
+            alone = sorted(fresh - links.keys())
+            shown.update((yield from call(side, "read", work.spec.systems[side].object, alone)) if alone else {})
+            into = {one.merged_into for key in alone if (one := shown.get(key)) is not None and one.merged_into}
+            fresh = into - links.keys() - shown.keys()
+        for key in wanted:
+            end = _end(key, shown)
+            link = links.get(end)
+            if link is not None and link.state is LinkState.LINKED:
+                found.links[side, key] = link
+            else:
+                found.ends[side, key] = end
+                if _comes(work, side, end, links, shown):
+                    found.coming.add((side, end))
+    return found
+
+
+def _links(kind: str, side: Side, keys: Collection[Key]) -> Callable[[Tx], dict[Key, LinkRow]]:
+    return lambda tx: tx.links_by_key(kind, side, keys)
+
+
+def _end(key: Key, shown: Mapping[Key, Record]) -> Key:
+    passed = set[Key]()
+    while (record := shown.get(key)) is not None and record.merged_into is not None and key not in passed:
+        passed.add(key)
+        key = record.merged_into
+    return key
+
+
+def _comes(work: Work, side: Side, key: Key, links: Mapping[Key, LinkRow], shown: Mapping[Key, Record]) -> bool:
+    link, record = links.get(key), shown.get(key)
+    if link is not None:
+        return link.state is LinkState.HALF
+    if record is None or record.fields is None or record.deleted or record.merged_into is not None:
+        return False
+    return side.other in work.spec.creates and work.spec.systems[side].mapping.place(record.fields)[1]
