@@ -16,7 +16,7 @@ from connector.ports import Spool, Store
 from connector.state.errors import StoreError
 from connector.state.spool import FileSpool
 from connector.state.store import SqliteStore, open_store
-from connector.testing.crash_scenarios import refuse_poison
+from connector.testing.crash_acts import refuse_poison
 from connector.testing.spool import MemorySpool
 from connector.testing.store import MemoryStore
 from connector.testing.world import World

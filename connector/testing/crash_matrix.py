@@ -19,10 +19,12 @@ from connector.model.plan import PlanLine
 from connector.model.values import SIDES, Sides
 from connector.ports import Capabilities
 from connector.state.vault import KeyVault, new_key
+from connector.testing.crash_acts import Scenario, refuse_poison
 from connector.testing.crash_driver import Copies, Fault, StepDriver, spool_of
 from connector.testing.crash_picture import Painter, Picture, compared
 from connector.testing.crash_profiles import PROFILES, CrashProfile
-from connector.testing.crash_scenarios import ENTITIES, SCENARIOS, Scenario, refuse_poison
+from connector.testing.crash_scenarios import SCENARIOS
+from connector.testing.samples import CORE
 from connector.testing.store import MemoryStore
 from connector.testing.world import World, make_world
 
@@ -102,7 +104,7 @@ class Matrix:
         scenario.before(world, profile.full or scenario.full)
         scenario.day(world, profile.creates)
         if scenario.plans:
-            self.wanted = {entity: self._plan(world, entity) for entity in ENTITIES}
+            self.wanted = {entity: self._plan(world, entity) for entity in self.scenario.entities}
             scenario.drift(world)
         self.start = world
         self.report = CrashReport(scenario.name, profile.name, type(world.store).__name__)
@@ -138,7 +140,7 @@ class Matrix:
 
     def first(self, world: World, driver: StepDriver) -> None:
         """The day's first run of every sync: of the saved plan, where there is one."""
-        for entity in ENTITIES:
+        for entity in self.scenario.entities:
             self._run(world, driver, entity, self.wanted.get(entity))
 
     def settle(self, world: World, driver: StepDriver) -> None:
@@ -146,7 +148,7 @@ class Matrix:
         for _ in range(ROUNDS):
             world.clock.advance(PAUSE)
             before = world.crm.state() + world.erp.state()
-            ended = [self._run(world, driver, entity, None) for entity in ENTITIES]
+            ended = [self._run(world, driver, entity, None) for entity in self.scenario.entities]
             if all(ended) and before == world.crm.state() + world.erp.state() and not self._due(world):
                 return
         raise AssertionError(f"not at rest after {ROUNDS} rounds")
@@ -168,7 +170,7 @@ class Matrix:
         return any(
             any(world.look("count_intents", world.specs[entity].kind).values())
             or any(hint.due <= soon for hint in world.hints(entity))
-            for entity in ENTITIES
+            for entity in self.scenario.entities
         )
 
     def restart(self, world: World, driver: StepDriver, *, soon: bool) -> None:
@@ -178,7 +180,7 @@ class Matrix:
         """
         if soon:
             with world.store.begin() as tx:
-                for entity in ENTITIES:
+                for entity in self.scenario.entities:
                     tx.end_lease(world.specs[entity].kind)
         else:
             world.clock.advance(PAUSE)
@@ -201,7 +203,7 @@ class Matrix:
     def _left(self, world: World) -> list[str]:
         """What a plan would still do: nothing, at rest (I1)."""
         lines: list[PlanLine] = []
-        for entity in ENTITIES:
+        for entity in self.scenario.entities:
             spool = spool_of(world)
             try:
                 self.driver(world).run(plan(world.specs[entity], world.vault, spool, lines.append))
@@ -288,7 +290,7 @@ def crash_matrix(
 
     folder: empty; takes the files of stores and is left with some. store: memory is ten times as fast as sqlite.
     """
-    matrix = Matrix(scenario, profile, new_world(profile.powers, folder, store))
+    matrix = Matrix(scenario, profile, new_world(profile.powers, folder, store, scenario.entities))
     if depth.kills:
         matrix.kill_everywhere(depth)
     if depth.faults:
@@ -297,11 +299,11 @@ def crash_matrix(
     return matrix.report
 
 
-def new_world(powers: Sides[Capabilities], folder: Path, store: StoreName) -> World:
+def new_world(powers: Sides[Capabilities], folder: Path, store: StoreName, entities: tuple[str, ...] = CORE) -> World:
     """Two empty systems with these powers, and an empty store."""
     if store == "sqlite":
-        return make_world(folder, powers.left, powers.right)
-    return World(MemoryStore(), KeyVault(new_key()), folder, powers=powers)
+        return make_world(folder, powers.left, powers.right, entities)
+    return World(MemoryStore(), KeyVault(new_key()), folder, powers=powers, entities=entities)
 
 
 def cells(scenario: str | None = None, profile: str | None = None) -> list[tuple[Scenario, CrashProfile]]:

@@ -9,7 +9,7 @@ from typing import Any
 from connector.model.records import Key
 from connector.model.rows import LinkRow, LinkState
 from connector.model.values import SIDES, Side
-from connector.testing.crash_scenarios import ENTITIES, NAMED_BY, shown
+from connector.testing.crash_acts import NAMED_BY, shown
 from connector.testing.tables import Touch
 from connector.testing.world import World
 
@@ -18,6 +18,12 @@ REFERENCES = {
     (Side.RIGHT, "account"): {"group_of": "account"},
     (Side.LEFT, "order"): {"company_id": "account"},
     (Side.RIGHT, "order"): {"customer": "account"},
+    (Side.LEFT, "contact"): {"company_id": "account"},
+    (Side.RIGHT, "contact"): {"customer": "account"},
+    (Side.LEFT, "invoice"): {"company_id": "account", "deal_id": "order"},
+    (Side.RIGHT, "invoice"): {"customer": "account", "order": "order"},
+    (Side.LEFT, "payment"): {"company_id": "account", "invoice_id": "invoice"},
+    (Side.RIGHT, "payment"): {"customer": "account", "bill": "invoice"},
 }
 LINES = {Side.LEFT: ("lines", "product_id"), Side.RIGHT: ("positions", "item")}
 GIVEN = frozenset({"crm_ref", "external_id", "id", "no"})
@@ -36,12 +42,13 @@ class Painter:
 
     def follow(self, world: World) -> None:
         """Note the name of every record from now on, however short its life."""
-        entities = {world.specs[e].systems[side].object: (side, e) for e in ENTITIES for side in SIDES}
+        entities = [(world.specs[e].systems[side].object, side, e) for e in world.entities for side in SIDES]
 
         def note(touch: Touch) -> None:
-            side, entity = entities[touch.object]
             fields = touch.after or touch.before or {}
-            self.names[side, entity, touch.key] = str(fields[NAMED_BY[side, entity]])
+            for object_, side, entity in entities:
+                if object_ == touch.object:
+                    self.names[side, entity, touch.key] = str(fields[NAMED_BY[side, entity]])
 
         for system in (world.crm, world.erp):
             system.watchers.append(note)
@@ -49,13 +56,15 @@ class Painter:
     def picture(self, world: World) -> Picture:
         """Records, links, what waits for a person, what is open: as sorted lists of sentences."""
         for side in SIDES:
-            for entity in ENTITIES:
+            for entity in world.entities:
                 for key, fields in shown(world, side, entity).items():
                     self.names[side, entity, key] = str(fields[NAMED_BY[side, entity]])
         found: Picture = {}
-        for entity in ENTITIES:
+        for entity in world.entities:
             for side in SIDES:
                 name = world.specs[entity].systems[side].object
+                if name in found:  # the account's: a balance is in the same records
+                    continue
                 rows = shown(world, side, entity).values()
                 found[name] = sorted(self._record(side, entity, fields) for fields in rows)
             found[f"{entity} links"] = sorted(self._links(world, entity))
@@ -72,7 +81,7 @@ class Painter:
         lines, product = LINES[side]
         parts = [fields[NAMED_BY[side, entity]]]
         for name, value in sorted(fields.items()):
-            if name == lines and entity == "order":
+            if name == lines and entity in ("order", "invoice"):
                 rows = [self._line(side, product, row) for row in value or []]
                 parts.append(f"{name}=[{' | '.join(sorted(rows))}]")
             elif name in references:

@@ -2,75 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from connector.engine.migrate import one_way
-from connector.errors import RejectedError
 from connector.merge.rules import Policy
-from connector.model.records import Key
 from connector.model.values import Side
-from connector.testing.memory import MemorySystem
+from connector.testing.crash_acts import POISON, Scenario, edit, key_of, shown, system
+from connector.testing.crash_documents import DOCUMENTS
+from connector.testing.samples import CORE
 from connector.testing.world import World, account, customer, line
-
-ENTITIES = ("account", "product", "order")
-NAMED_BY = {
-    (Side.LEFT, "account"): "name",
-    (Side.RIGHT, "account"): "title",
-    (Side.LEFT, "product"): "sku",
-    (Side.RIGHT, "product"): "code",
-    (Side.LEFT, "order"): "name",
-    (Side.RIGHT, "order"): "title",
-}
-"""The field that tells records apart to us. Nobody edits it."""
-POISON = "Poison"
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """What people do; no crash changes the order of it.
-
-    before: both systems are brought in step, with runs of its own; told whether these list all records. day: what
-    happens then; told whether records may be created. after: edits made at rest, which show whether the base is right.
-    plans: the first runs carry out a plan that was saved before `drift` happened. full: every run lists all records.
-    creates: it cannot do without.
-    """
-
-    name: str
-    before: Callable[[World, bool], None]
-    day: Callable[[World, bool], None]
-    after: Callable[[World], None]
-    plans: bool = False
-    drift: Callable[[World], None] = lambda world: None
-    full: bool = False
-    creates: bool = False
-
-
-def system(world: World, side: Side) -> MemorySystem:
-    return world.crm if side is Side.LEFT else world.erp
-
-
-def shown(world: World, side: Side, entity: str) -> dict[Key, dict[str, Any]]:
-    """Every live record of an entity on one side."""
-    return system(world, side).live(world.specs[entity].systems[side].object)
-
-
-def key_of(world: World, side: Side, entity: str, name: str) -> Key:
-    """The live record of that name. Raises StopIteration where there is none."""
-    field = NAMED_BY[side, entity]
-    return next(key for key, fields in sorted(shown(world, side, entity).items()) if fields[field] == name)
-
-
-def refuse_poison(world: World) -> None:
-    """One title the ERP never takes. A copy of a world has no such rule: each is given it again."""
-    error = RejectedError("erp: the title is not allowed")
-    world.erp.reject_where(lambda fields: fields.get("title") == POISON, error)
-
-
-def edit(world: World, side: Side, entity: str, name: str, **fields: Any) -> None:
-    """A person changes the record of that name."""
-    system(world, side).edit(world.specs[entity].systems[side].object, key_of(world, side, entity, name), **fields)
 
 
 def _rows(world: World, name: str) -> list[dict[str, Any]]:
@@ -95,21 +35,21 @@ def _in_step(world: World, full: bool) -> None:
         world.erp.add("customers", customer(f"Globex {number}", tel="1", mail="a", limit="10.00", remarks="a,b"))
     anvil = world.crm.add("products", {"sku": "A", "name": "Anvil", "price": "2.50", "currency": "EUR"})
     world.erp.add("items", {"code": "B", "title": "Bolt", "price": "0.10", "cur": "EUR"})
-    for entity in ENTITIES:
+    for entity in CORE:
         world.sync(entity)
     bolt = key_of(world, Side.LEFT, "product", "B")
     lines = [line(anvil, "1", "2.50", description="one"), line(bolt, "2", "0.10", description="two")]
     for name, owner in (("Deal", "Acme 0"), ("Basket", "Acme 1"), ("Dispute", "Acme 2"), ("Old", "Globex 0")):
         company = key_of(world, Side.LEFT, "account", owner)
         world.crm.add("deals", {"name": name, "company_id": company, "currency": "EUR", "lines": lines, "po": name})
-    for entity in ENTITIES:
+    for entity in CORE:
         world.sync(entity)
     world.crm.remove("companies", key_of(world, Side.LEFT, "account", "Acme 7"))
     edit(world, Side.LEFT, "account", "Globex 1", street="L street")
     edit(world, Side.RIGHT, "account", "Globex 1", addr1="R street")
     for _ in range(4):
         world.clock.advance(1000)
-        for entity in ENTITIES:
+        for entity in CORE:
             world.sync(entity, full=full)
     assert world.conflicts() == [("billing_address", "conflict")]
 
@@ -270,6 +210,7 @@ SCENARIOS = {
         Scenario("policies", _with_policies, _day, _after),
         Scenario("apply", _in_step, _day, _after, plans=True, drift=_drift),
         Scenario("migrate", _unlinked, _first_load, _moved_on, full=True, creates=True),
+        DOCUMENTS,
     )
 }
 """By name."""

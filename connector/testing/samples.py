@@ -15,6 +15,7 @@ from connector.model.entities import ENTITIES
 from connector.model.records import Key
 from connector.model.values import Side, Sides
 from connector.ports import Capabilities
+from connector.testing.samples_documents import DOCUMENT_TEXTS
 from connector.testing.tables import Fields, MemoryObject
 
 CRM_ACCOUNT = """
@@ -119,12 +120,32 @@ TEXTS = {
     "account": (CRM_ACCOUNT, ERP_ACCOUNT),
     "product": (CRM_PRODUCT, ERP_PRODUCT),
     "order": (CRM_ORDER, ERP_ORDER),
+    **DOCUMENT_TEXTS,
 }
+CORE = ("account", "product", "order")
+"""What most worlds keep in step."""
 MATCH: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "account": (("tax_id",), ("name", "billing_address.postal_code")),
+    "contact": (("email",),),
     "product": (("sku",),),
-    "order": (),
+    "invoice": (("number",),),
+    "payment": (("number",),),
 }
+PREFIXES = {
+    "companies": "C",
+    "customers": "K",
+    "products": "P",
+    "items": "I",
+    "deals": "D",
+    "orders": "O",
+    "contacts": "E",
+    "persons": "H",
+    "invoices": "V",
+    "bills": "B",
+    "payments": "Y",
+    "receipts": "R",
+}
+"""The first letter of an object's keys."""
 
 FULL = Capabilities(
     conditional_write=True,
@@ -142,21 +163,23 @@ FULL = Capabilities(
 )
 
 
-def objects(side: Side, capabilities: Capabilities) -> list[MemoryObject]:
-    """The three objects of one side; they show every field the mappings name."""
-    found = []
-    for entity, prefixes in (("account", "CK"), ("product", "PI"), ("order", "DO")):
+def objects(side: Side, capabilities: Capabilities, entities: Iterable[str] = CORE) -> list[MemoryObject]:
+    """The objects of one side; they show every field that the mappings of these entities name."""
+    found: dict[str, MemoryObject] = {}
+    for entity in entities:
         mapping = parsed(Sides(*TEXTS[entity])[side], f"{entity}.yaml")
         ids = {entry.source: entry.lines.id for entry in mapping.spec.entries if entry.source and entry.lines}
         lines = {name: line_id for name, line_id in ids.items() if line_id is not None}
         inner = frozenset(name for fields in mapping.line_fields.values() for name in fields)
-        prefix = prefixes[0 if side is Side.LEFT else 1]
-        found.append(
-            MemoryObject(
-                mapping.object, capabilities, prefix, mapping.system_fields, lines, inner - set(lines.values())
-            )
+        known = found.get(mapping.object)
+        if known is not None:  # two entities in one object, as a balance is
+            found[mapping.object] = replace(known, fields=known.fields | mapping.system_fields)
+            continue
+        prefix = PREFIXES.get(mapping.object, "")
+        found[mapping.object] = MemoryObject(
+            mapping.object, capabilities, prefix, mapping.system_fields, lines, inner - set(lines.values())
         )
-    return found
+    return list(found.values())
 
 
 @lru_cache(maxsize=64)
@@ -168,7 +191,8 @@ def parsed(text: str, file: str) -> ParsedMapping:
 def default_units(entity: str) -> tuple[Unit, ...]:
     """One unit per field both sides read; the address as one."""
     left, right = (parsed(text, f"{entity}.yaml") for text in TEXTS[entity])
-    both = [name for name in ENTITIES[entity].fields if name in left.readable and name in right.readable]
+    shared = left.readable & right.readable
+    both = [name for name, field in ENTITIES[entity].fields.items() if name in shared and not field.computed]
     address = tuple(name for name in both if name.startswith("billing_address."))
     single = [Unit(name, (name,)) for name in both if name not in address]
     return (*single, Unit("billing_address", address)) if address else tuple(single)

@@ -26,6 +26,7 @@ from connector.state.vault import KeyVault, new_key
 from connector.testing.driver import CrashDriver, HandClock, Names, When
 from connector.testing.memory import MemorySystem
 from connector.testing.samples import (
+    CORE,
     CRM_ACCOUNT,
     CRM_ORDER,
     CRM_PRODUCT,
@@ -76,7 +77,10 @@ SystemMaker = Callable[[str, Clock, Iterable[MemoryObject]], MemorySystem]
 
 @dataclass(slots=True)
 class World:
-    """Both systems, the store, and how to run. folder: for spools, where `spools` does not make them elsewhere."""
+    """Both systems, the store, and how to run. folder: for spools, where `spools` does not make them elsewhere.
+
+    entities: what is kept in step, parents first.
+    """
 
     store: Store
     vault: Vault
@@ -86,15 +90,16 @@ class World:
     powers: Sides[Capabilities] = field(default_factory=lambda: Sides(FULL, FULL))
     specs: dict[str, SyncSpec] = field(default_factory=dict)
     system: SystemMaker = MemorySystem
+    entities: tuple[str, ...] = CORE
     spools: Callable[[], Spool] | None = None
     crm: MemorySystem = field(init=False)
     erp: MemorySystem = field(init=False)
     driver: CrashDriver = field(init=False)
 
     def __post_init__(self) -> None:
-        self.crm = self.system("crm", self.clock, objects(Side.LEFT, self.powers.left))
-        self.erp = self.system("erp", self.clock, objects(Side.RIGHT, self.powers.right))
-        for entity in TEXTS:
+        self.crm = self.system("crm", self.clock, objects(Side.LEFT, self.powers.left, self.entities))
+        self.erp = self.system("erp", self.clock, objects(Side.RIGHT, self.powers.right, self.entities))
+        for entity in self.entities:
             self.specs[entity] = self._spec(entity)
         kinds = [(s.entity, s.systems.map(lambda system: system.mapping)) for s in self.specs.values()]
         self.specs = {e: replace(s, children=children_of(e, kinds)) for e, s in self.specs.items()}
@@ -110,7 +115,7 @@ class World:
             systems,
             default_units(entity),
             frozenset(Side),
-            MATCH[entity],
+            MATCH.get(entity, ()),
             deletes="propagate",
         )
 
@@ -161,7 +166,14 @@ class World:
         self.store.copy_to(str(folder / "store.db"))  # type: ignore[attr-defined]
         store = open_store(f"sqlite:///{folder / 'store.db'}", self.vault)
         made = World(
-            store, self.vault, folder, replace(self.clock), replace(self.names), self.powers, spools=self.spools
+            store,
+            self.vault,
+            folder,
+            replace(self.clock),
+            replace(self.names),
+            self.powers,
+            entities=self.entities,
+            spools=self.spools,
         )
         made.specs = dict(self.specs)
         made.crm, made.erp = self.crm.copy(made.clock), self.erp.copy(made.clock)
@@ -264,9 +276,11 @@ def empty_store(key: str = _KEY) -> bytes:
         return path.read_bytes()
 
 
-def make_world(folder: Path, left: Capabilities = FULL, right: Capabilities = FULL) -> World:
+def make_world(
+    folder: Path, left: Capabilities = FULL, right: Capabilities = FULL, entities: tuple[str, ...] = CORE
+) -> World:
     """A world with an empty store in this folder. Close its store when done."""
     path = folder / "store.db"
     path.write_bytes(empty_store(_KEY))
     vault = KeyVault(_KEY)
-    return World(open_store(f"sqlite:///{path}", vault), vault, folder, powers=Sides(left, right))
+    return World(open_store(f"sqlite:///{path}", vault), vault, folder, powers=Sides(left, right), entities=entities)

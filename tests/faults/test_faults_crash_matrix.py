@@ -10,8 +10,9 @@ import pytest
 from connector.model.rows import LinkState
 from connector.model.values import Side, Sides
 from connector.testing.crash import CrashReport, Depth, Matrix, StoreName, crash_matrix, main, new_world
+from connector.testing.crash_acts import edit
 from connector.testing.crash_profiles import PROFILES, CrashProfile
-from connector.testing.crash_scenarios import SCENARIOS, edit
+from connector.testing.crash_scenarios import SCENARIOS
 from connector.testing.tables import LOST
 from connector.testing.world import FULL, account, make_world
 
@@ -109,3 +110,20 @@ def test_without_any_power_a_lost_create_may_come_twice_and_nothing_else_goes_wr
     assert len([link for link in world.links() if link.state is LinkState.HALF]) == 0
     assert world.plan() == []
     world.store.close()
+
+
+def test_the_day_of_bookkeeping_ends_as_bookkeepers_expect(tmp_path: Path) -> None:
+    """What the matrix compares other ends with is right itself: to the cent, and nothing is lost without a row."""
+    scenario, profile = SCENARIOS["documents"], PROFILES["overlap feed"]
+    ends = Matrix(scenario, profile, new_world(profile.powers, tmp_path, "memory", scenario.entities)).ends
+    balances = {row.split(" cur=")[0]: row for row in ends.rest["balances"]}
+    for company in ends.rest["companies"]:
+        figures = company[company.index("open_balance") :].split()[:2]
+        (name,) = (name for name in balances if company.startswith(name + " "))
+        assert [f.partition("_balance")[0] + f.partition("_balance")[2] for f in figures] == balances[name].split()[-2:]
+    assert ends.rest["invoice conflicts"] == ["B2 - B2: lines: held", "B2 - B2: open_amount: held"]
+    assert ends.later["invoice conflicts"] == []
+    assert [text.split()[0] for text in ends.rest["invoices"] if "'void'" in text] == ["B4"]
+    assert [text.split()[0] for text in ends.rest["payments"]] == ["R0", "R1", "R3", "R7", "R8"]
+    assert ends.rest["payment losers"] == ['left R3: amount: {"amount":"100.00 EUR"}']
+    assert ends.rest["contact conflicts"] == ["Person 1 - Person 1: first_name: conflict"]
