@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 
 import connector
@@ -13,6 +16,8 @@ from connector.mapping.parse import read_mapping
 from connector.mapping.translate import Mapping
 
 _PACKAGE = Path(connector.__file__).parent
+GROUP = "connector.adapters"
+"""Entry points of packages that offer adapters, as adapters/__init__.py reads them."""
 
 
 def packaged() -> Path:
@@ -21,14 +26,30 @@ def packaged() -> Path:
     return inside if inside.is_dir() else _PACKAGE.parent / "mappings"
 
 
+@cache
+def offered() -> tuple[Path, ...]:
+    """The folder `mappings` of each package that offers adapters. Nothing of the package is loaded."""
+    found = []
+    for module in sorted({point.module for point in entry_points(group=GROUP)}):
+        try:
+            spec = find_spec(module)
+        except (ImportError, ValueError):
+            continue  # discovery says what is wrong with it
+        if spec is not None and spec.origin is not None:
+            found.append(Path(spec.origin).parent / "mappings")
+    return tuple(found)
+
+
 def folders(base: Path, adapter: str, own: Path | None = None) -> list[Path]:
     """Where mappings for an adapter are looked for, first to last. own: the folder a system names."""
-    return [*([own] if own is not None else []), base / "mappings" / adapter, packaged() / adapter]
+    known = [base / "mappings", packaged(), *offered()]
+    return [*([own] if own is not None else []), *(folder / adapter for folder in known)]
 
 
 def shown(path: Path, base: Path) -> str:
     """A file as messages name it: short where it is near."""
-    for start, prefix in ((base, ""), (packaged(), "mappings/")):
+    packages = ((folder.parent.parent, "") for folder in offered())
+    for start, prefix in ((base, ""), (packaged(), "mappings/"), *packages):
         try:
             return prefix + str(path.relative_to(start))
         except ValueError:

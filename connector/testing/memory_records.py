@@ -132,7 +132,9 @@ class MemoryRecords:
         self._tell(kind, table, row, before, row.fields, token)
 
     def _line(self, table: Table, line: Fields, line_id: str, old: list[Fields]) -> Fields:
-        """A line as it is kept: known ids keep what the body does not name; a new line gets an id."""
+        """A line as it is kept: known ids keep what the body does not name; a new line gets one if lines have any."""
+        if not line_id:
+            return {**dict.fromkeys(sorted(table.spec.line_fields)), **line}
         known = next((o for o in old if line.get(line_id) is not None and o[line_id] == line[line_id]), None)
         if known is not None:
             return {**known, **line}
@@ -207,8 +209,9 @@ class MemoryRecords:
         spec = table.spec
         names = set(spec.fields).union(*(row.fields for row in table.rows.values()))
         inner = {name: FieldSchema(name, "text") for name in sorted(spec.line_fields)}
+        ids = {name: {id_: FieldSchema(id_, "text")} if id_ else {} for name, id_ in spec.lines.items()}
         return {
-            name: FieldSchema(name, "lines", lines={**inner, spec.lines[name]: FieldSchema(spec.lines[name], "text")})
+            name: FieldSchema(name, "lines", lines={**inner, **ids[name]})
             if name in spec.lines
             else FieldSchema(name, "text")
             for name in sorted(names | spec.lines.keys())

@@ -25,8 +25,8 @@ LOOKBACK = 5
 class MemoryObject:
     """One object. fields: those it always shows, null while nothing was written; others show once written.
 
-    lines: field that holds lines -> name of each line's id; line_fields: what each line always shows. keeps: what the
-    system does with a written body (trims, rounds); by default nothing.
+    lines: field that holds lines -> name of each line's id, empty where lines have none; line_fields: what each line
+    always shows. keeps: what the system does with a written body (trims, rounds); by default nothing.
     """
 
     name: str

@@ -11,9 +11,10 @@ from connector.ports import WebhookRequest
 from connector.testing.contract import AdapterContract, Cannot, Trouble
 from connector.testing.memory import MemorySystem
 
-from . import sabotages_of_reading  # noqa: F401  (adds to the list)
-from .memory.subjects import FULL, MemorySubject
+from . import sabotages_of_lines, sabotages_of_reading  # noqa: F401  (they add to the list)
+from .memory.subjects import FULL, LINES, MemorySubject
 from .sabotages import SABOTAGES
+from .sabotages_of_lines import WITHOUT_IDS
 from .sabotages_of_webhooks import Signing, sign
 
 SIGNED = {test for kind, test in SABOTAGES if issubclass(kind, Signing)}
@@ -32,8 +33,8 @@ class Sabotaged(MemorySubject):
     secrets = ("SECRET-7",)
 
     def __init__(self, kind: type[Any]) -> None:
-        super().__init__(FULL, make=kind)
-        self.system.add("things", {"name": "first"})
+        super().__init__(FULL, make=kind, line_id="" if kind.__name__.endswith(WITHOUT_IDS) else "id")
+        self.system.add("things", {"name": "first", "lines": list(LINES)})
 
     def webhook(self, object: str, key: Key, age: float) -> WebhookRequest:  # noqa: A002
         if not isinstance(self.system, Signing):
@@ -60,6 +61,15 @@ def test_a_broken_promise_is_noticed(kind: type[Any], test: str) -> None:
 @pytest.mark.parametrize("test", sorted({test for _, test in SABOTAGES} - DESCRIBED))
 def test_what_notices_it_passes_where_the_promise_is_kept(test: str) -> None:
     run(test, Signing if test in SIGNED else MemorySystem)
+
+
+class SystemWithoutIds(MemorySystem):
+    """Its lines have no ids, and nothing is wrong with that."""
+
+
+@pytest.mark.parametrize("test", sorted({test for kind, test in SABOTAGES if kind.__name__.endswith(WITHOUT_IDS)}))
+def test_lines_without_ids_are_fine(test: str) -> None:
+    run(test, SystemWithoutIds)
 
 
 def test_every_promise_of_the_suite_has_a_sabotage_or_is_run_over_real_servers() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 # Before the modules are loaded, so that a failed assertion in them shows its values.
-_MODULES = ("asking", "describing", "failing", "keeping", "listing", "looking", "repeating", "sharing", "writing")
-pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in _MODULES))
+_MODULES = "asking describing failing keeping lines listing looking repeating sharing writing"
+pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in _MODULES.split()))
 
 from connector.testing.contract.http import HttpSubject  # noqa: E402
 from connector.testing.contract.proxy import FaultProxy, Request  # noqa: E402

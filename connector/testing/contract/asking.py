@@ -44,13 +44,13 @@ class Answers:
         good = case.subject.webhook(case.object, first, 0.0)
         other = case.subject.webhook(case.object, second, 0.0)
         for forged in _forged(good, other):
-            must_raise(partial(case.adapter.hints, forged), DeniedError)
+            must_raise(partial(case.adapter.hints, forged), DeniedError, what="a forged webhook")
 
     @each_object
     def test_a_webhook_without_its_signature_is_refused(self, case: Case) -> None:
         good = case.subject.webhook(case.object, case.created().key, 0.0)
         bare = WebhookRequest({}, good.body)
-        must_raise(lambda: case.adapter.hints(bare), DeniedError)
+        must_raise(lambda: case.adapter.hints(bare), DeniedError, what="a webhook without headers")
         essential = 0
         for name in good.headers:
             rest = WebhookRequest({n: v for n, v in good.headers.items() if n != name}, good.body)
@@ -62,16 +62,16 @@ class Answers:
     def test_an_old_webhook_sent_again_is_refused(self, case: Case) -> None:
         key = case.created().key
         old = case.subject.webhook(case.object, key, OLD)
-        must_raise(lambda: case.adapter.hints(old), DeniedError)
+        must_raise(lambda: case.adapter.hints(old), DeniedError, what="a webhook an hour old")
         future = case.subject.webhook(case.object, key, -OLD)
-        must_raise(lambda: case.adapter.hints(future), DeniedError)
+        must_raise(lambda: case.adapter.hints(future), DeniedError, what="a webhook of the future")
         fresh = case.subject.webhook(case.object, key, 0.0)
         changed = [name for name in fresh.headers if fresh.headers[name] != old.headers.get(name)]
         if len(changed) == 1:
             return  # the time is inside the signature itself
         for name in changed:
             dressed = WebhookRequest({**old.headers, name: fresh.headers[name]}, old.body)
-            must_raise(partial(case.adapter.hints, dressed), DeniedError)
+            must_raise(partial(case.adapter.hints, dressed), DeniedError, what="an old webhook with a new time")
 
     @each_object
     def test_a_system_that_sends_no_webhooks_believes_none(self, case: Case) -> None:
@@ -80,7 +80,8 @@ class Answers:
         except Cannot:
             body = b'{"object": "x", "key": "1"}'
             for headers in ({}, {"x-signature": "sha256=0"}, {"Authorization": "Bearer x"}):
-                must_raise(partial(case.adapter.hints, WebhookRequest(headers, body)), DeniedError)
+                stranger = WebhookRequest(headers, body)
+                must_raise(partial(case.adapter.hints, stranger), DeniedError, what="a stranger's webhook")
             return
         raise Cannot("leave webhooks out: this system sends them")
 

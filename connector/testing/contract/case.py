@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -110,7 +111,7 @@ class Case:
     def done(self, write: Write) -> Outcome:
         """The outcome of a write that has to be applied."""
         outcome = self.one(write)
-        assert outcome.error is None, f"a {write.op} was refused: {outcome.error!r}"
+        assert outcome.error is None, f"the {write.op} of a valid record was refused: {outcome.error!r}"
         return outcome
 
     def race(self, writes: Sequence[Write]) -> list[Outcome | Exception]:
@@ -236,15 +237,15 @@ def raised(go: Callable[[], Any]) -> ConnectorError | None:
     return None
 
 
-def must_raise(go: Callable[[], Any], *errors: type[Exception]) -> Exception:
-    """The error of a call that has to raise one of these, and exactly one of these."""
+def must_raise(go: Callable[[], Any], *errors: type[Exception], what: str = "the call") -> Exception:
+    """The error of a call that has to raise one of these, and exactly one of these. what: the call, in words."""
     try:
         answer = go()
     except Exception as error:
         if is_one_of(error, errors):
             return error
-        raise AssertionError(f"{error!r} came, not {_names(errors)}") from error
-    raise AssertionError(f"{answer!r:.300} came, not {_names(errors)}")
+        raise AssertionError(f"{what} raised {error!r}; {_names(errors)} was expected") from error
+    raise AssertionError(f"{what} was answered; {_names(errors)} was expected. It gave {answer!r:.200}")
 
 
 def _names(errors: Sequence[type[Exception]]) -> str:
@@ -257,6 +258,18 @@ def failure(case: Case, write: Write, name: str = "") -> ConnectorError | None:
         return case.adapter.write(name or case.object, [write]).outcomes[0].error
     except ConnectorError as error:
         return error
+
+
+def fits(what: str, error: Exception | None, wanted: type[Exception] | None) -> None:
+    """The error of a write is what it has to be; None: it was taken."""
+    expected = f"{wanted.__name__} was expected" if wanted else "it has to be taken"
+    right = error is None if wanted is None else is_one_of(error, (wanted,))
+    assert right, f"{what} {'was taken' if error is None else f'got {error!r}'}; {expected}"
+
+
+def twice(keys: Iterable[Key]) -> list[Key]:
+    """Keys that came more than once, some of them."""
+    return [key for key, count in Counter(keys).items() if count > 1][:5]
 
 
 def at_once(actions: Sequence[Callable[[], Any]]) -> list[Any]:

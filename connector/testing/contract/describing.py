@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from connector.errors import ConfigError, RejectedError
 from connector.model.records import Op, Write
 from connector.ports import FieldSchema
-from connector.testing.contract.case import Case, each_object, failure, must_raise, next_number
+from connector.testing.contract.case import Case, each_object, failure, fits, must_raise, next_number
 from connector.testing.contract.subject import Cannot
 
 
@@ -53,14 +53,15 @@ class Describes:
     def test_an_object_nobody_described_is_a_mistake_of_the_configuration(self, case: Case) -> None:
         name = f"{case.object}_nowhere"
         write = Write(Op.DELETE, "1", b"", None, case.token())
-        for use in (
-            lambda: case.adapter.changes(name, None),
-            lambda: case.adapter.scan(name, None),
-            lambda: case.adapter.read(name, ["1"]),
-            lambda: case.adapter.find(name, case.sample.text, ["1"]),
-            lambda: case.adapter.write(name, [write]),
-        ):
-            must_raise(use, ConfigError)
+        uses: Mapping[str, Callable[[], Any]] = {
+            "changes": lambda: case.adapter.changes(name, None),
+            "scan": lambda: case.adapter.scan(name, None),
+            "read": lambda: case.adapter.read(name, ["1"]),
+            "find": lambda: case.adapter.find(name, case.sample.text, ["1"]),
+            "write": lambda: case.adapter.write(name, [write]),
+        }
+        for what, use in uses.items():
+            must_raise(use, ConfigError, what=f"{what} of `{name}`, which nobody described,")
 
     @each_object
     def test_a_create_without_a_required_field_is_refused(self, case: Case) -> None:
@@ -72,7 +73,7 @@ class Describes:
             fields = case.fields()
             del fields[name]
             error = failure(case, case.creating(fields))
-            assert isinstance(error, RejectedError), f"without the required `{name}`: {error!r}"
+            fits(f"a create without the required `{name}`", error, RejectedError)
 
     @each_object
     def test_a_field_that_is_not_writable_keeps_its_value(self, case: Case) -> None:
@@ -104,7 +105,7 @@ class Describes:
         key = str(case.done(case.creating(case.fields(**{case.sample.text: whole}))).key)
         assert case.shown(key)[case.sample.text] == whole
         error = failure(case, case.updating(key, {case.sample.text: whole + "x"}))
-        assert isinstance(error, RejectedError), f"one letter more than max_length: {error!r}"
+        fits("a text of one letter more than max_length", error, RejectedError)
         assert case.shown(key)[case.sample.text] == whole, "the text was cut"
 
     @each_object
@@ -118,7 +119,7 @@ class Describes:
                 case.done(case.updating(record.key, {name: value}))
                 assert case.shown(record.key)[name] == value
             error = failure(case, case.updating(record.key, {name: f"{values[0]}-not"}))
-            assert isinstance(error, RejectedError), f"`{name}` took a value that is no choice: {error!r}"
+            fits(f"a value of `{name}` that is no choice", error, RejectedError)
 
     @each_object
     def test_what_cannot_be_created_says_so_when_asked_to(self, case: Case) -> None:
@@ -128,14 +129,14 @@ class Describes:
         for name in closed:
             write = Write(Op.CREATE, None, b"{}", None, case.token())
             error = failure(case, write, name)
-            assert isinstance(error, RejectedError), f"{name} is not creatable: {error!r}"
+            fits(f"a create of {name}, which is not creatable,", error, RejectedError)
 
     @each_object
     def test_what_cannot_be_deleted_says_so_when_asked_to(self, case: Case) -> None:
         case.needs(not case.schema.deletable, "deletable: false")
         record = case.created()
         error = failure(case, case.deleting(record.key))
-        assert isinstance(error, RejectedError), f"a delete of what is not deletable: {error!r}"
+        fits("a delete of what is not deletable", error, RejectedError)
         assert case.is_live(record.key)
 
 

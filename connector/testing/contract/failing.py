@@ -9,7 +9,7 @@ import pytest
 
 from connector.errors import ConnectorError, TransientError, UncertainError
 from connector.model.records import Write
-from connector.testing.contract.case import Case, each_object, failure, raised, sent
+from connector.testing.contract.case import Case, each_object, failure, fits, raised, sent
 from connector.testing.contract.subject import Cannot
 from connector.testing.contract.trouble import ASKS_TO_WAIT, UNREADABLE, WAIT, Trouble, expected
 from connector.testing.contract.watched import is_one_of
@@ -86,7 +86,7 @@ class Fails:
         writes = [case.creating() for _ in range(min(3, case.can.batch_write))]
         with case.subject.trouble(Trouble.LOST, write=True):
             error = raised(lambda: case.write(*writes))
-        assert isinstance(error, UncertainError), f"{error!r}"
+        fits("a batch whose answer was lost", error, UncertainError)
         assert len(case.named(*(sent(write, case.sample.text) for write in writes))) == len(writes)
 
     @each_object
@@ -138,7 +138,7 @@ class Fails:
             elif is_one_of(error, (TransientError,)):
                 assert made == 0, "TransientError promises that nothing was written"
             else:
-                assert isinstance(error, UncertainError), f"{error!r}"
+                fits("a write over a closed connection", error, UncertainError)
 
     def _write(self, case: Case, write: Write, trouble: Trouble) -> ConnectorError | None:
         """The error of a write in trouble, of the call or of its outcome, checked to fit."""
@@ -159,7 +159,8 @@ def _wait_once(case: Case, trouble: Trouble) -> None:
 def _fits(error: ConnectorError | None, trouble: Trouble, name: str, *, write: bool) -> None:
     wanted = expected(trouble, write=write)
     names = " or ".join(kind.__name__ for kind in wanted)
-    assert is_one_of(error, wanted), f"{name}, {trouble.value}: {error!r} came, not {names}"
+    came = "no error" if error is None else repr(error)
+    assert is_one_of(error, wanted), f"{name}, {trouble.value}: {came} came, not {names}"
     if trouble in ASKS_TO_WAIT:
         assert isinstance(error, TransientError)
         assert error.after is not None, f"{name}, {trouble.value}: the wait the system asks for was not heard"

@@ -7,7 +7,7 @@ from functools import partial
 
 from connector.errors import ConfigError, NotFoundError
 from connector.model.records import Record
-from connector.testing.contract.case import Case, each_object, must_raise, only
+from connector.testing.contract.case import Case, each_object, must_raise, only, twice
 
 UNKNOWN_CURSORS = ("no such place", "-1", "9" * 40, "1.5", "1' or '1'='1", "cursor=1&limit=9")
 
@@ -178,19 +178,20 @@ class Lists:
     @each_object
     def test_a_cursor_the_system_does_not_know_asks_to_read_everything_again(self, case: Case) -> None:
         for cursor in UNKNOWN_CURSORS:
-            must_raise(partial(case.adapter.changes, case.object, cursor), NotFoundError, ConfigError)
+            what = f"changes from the unknown cursor {cursor!r}"
+            must_raise(partial(case.adapter.changes, case.object, cursor), NotFoundError, ConfigError, what=what)
 
     @each_object
     def test_an_expired_cursor_asks_to_read_everything_again(self, case: Case) -> None:
         cursor = case.cursor()
         with case.subject.expire(case.object, cursor):
-            must_raise(lambda: case.adapter.changes(case.object, cursor), NotFoundError)
+            must_raise(lambda: case.adapter.changes(case.object, cursor), NotFoundError, what="an expired cursor")
 
     @each_object
     def test_a_scan_lists_every_live_record_once_and_in_one_order(self, case: Case) -> None:
         keys = {record.key for record in case.create(3)}
         first = [record.key for record in case.scanned()]
-        assert len(first) == len(set(first)), "a record came twice"
+        assert not twice(first), f"came twice: {twice(first)}"
         assert keys <= set(first)
         assert [record.key for record in case.scanned(case.open())] == first, "another process sees another order"
 
@@ -213,6 +214,6 @@ class Lists:
             case.subject.delete(case.object, page.records[-1].key)
             gone.add(page.records[-1].key)
         keys = [record.key for record in seen]
-        assert len(keys) == len(set(keys)), "a record came twice"
+        assert not twice(keys), f"came twice: {twice(keys)}"
         missed = {record.key for record in records} - gone - set(keys)
         assert not missed, f"missed: {sorted(missed)[:5]}"

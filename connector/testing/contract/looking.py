@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import ceil
 
 from connector.errors import ConfigError, RejectedError
@@ -146,7 +147,8 @@ class Looks:
 
     @each_object
     def test_find_by_a_field_that_is_not_there_is_a_mistake_and_never_an_empty_answer(self, case: Case) -> None:
-        must_raise(lambda: case.adapter.find(case.object, "no_such_field", ["1"]), ConfigError, RejectedError)
+        find = partial(case.adapter.find, case.object, "no_such_field", ["1"])
+        must_raise(find, ConfigError, RejectedError, what="find by a field that is not there")
 
     @each_object
     def test_created_by_tells_own_records_from_those_of_a_person(self, case: Case) -> None:
@@ -170,7 +172,8 @@ class Looks:
     def test_where_created_by_is_not_declared_asking_for_it_is_a_mistake(self, case: Case) -> None:
         case.needs(not case.can.created_by and "created_by" not in case.schema.fields, "records without created_by")
         who = case.adapter.describe().principal or "me"
-        must_raise(lambda: case.adapter.find(case.object, "created_by", [who]), ConfigError, RejectedError)
+        find = partial(case.adapter.find, case.object, "created_by", [who])
+        must_raise(find, ConfigError, RejectedError, what="find by `created_by`, which is not declared,")
 
     def _found(self, case: Case, *texts: str) -> set[str]:
         return {record.key for record in case.adapter.find(case.object, case.sample.text, texts)}

@@ -24,12 +24,13 @@ class Sample:
     """One object, and what the suite may write to it. Fields are the system's own names; amounts are Decimal.
 
     create: a valid new record, given a number that no other record of this process has; every required field is in it.
+        Where the object has lines: two that differ at least, better three.
     text: a free text field, always in `create` and different for each number, that `find` finds.
-    change: a second field, and values of it that differ from each other and from what `create` gives.
+    change: a second field, and seven values of it that differ from each other and from what `create` gives.
     refused: fields the system refuses for good beside valid ones; None if it takes anything.
     kept: further fields, each with values that come back exactly as they are written.
     external: the field that holds the external key, where capabilities name one.
-    line_key: what a nested line calls its own id.
+    line_key: what a nested line calls its own id. Lines are compared without it; a line that shows it has to keep it.
     """
 
     object: str

@@ -8,10 +8,12 @@ from typing import ClassVar
 import pytest
 
 from connector.testing.contract.asking import Answers
+from connector.testing.contract.checking import mistake
 from connector.testing.contract.describing import Describes
 from connector.testing.contract.failing import Fails
 from connector.testing.contract.keeping import Keeps
-from connector.testing.contract.leaving_out import leave_out
+from connector.testing.contract.leaving_out import leave_out, stop
+from connector.testing.contract.lines import HoldsLines
 from connector.testing.contract.listing import Lists
 from connector.testing.contract.looking import Looks
 from connector.testing.contract.repeating import Repeats
@@ -20,7 +22,7 @@ from connector.testing.contract.subject import Subject
 from connector.testing.contract.writing import Writes
 
 
-class AdapterContract(Describes, Lists, Looks, Writes, Repeats, Keeps, Fails, Shares, Answers):
+class AdapterContract(Describes, Lists, Looks, Writes, Repeats, Keeps, HoldsLines, Fails, Shares, Answers):
     """Every promise of `connector.ports.Adapter`, one test each.
 
     `class TestMine(AdapterContract): subject = staticmethod(make_my_subject)` runs it over an adapter.
@@ -36,6 +38,20 @@ class AdapterContract(Describes, Lists, Looks, Writes, Repeats, Keeps, Fails, Sh
     @classmethod
     def contract_subject(cls) -> Iterator[Subject]:
         """One subject for all tests of the class. Override it to make the subject from fixtures of your own."""
-        made = cls.subject()
+        try:
+            made = cls.subject()
+        except Exception as error:
+            stop(f"the subject of {cls.__name__} cannot be made: {error!r}", error)
         yield made
         made.close()
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def contract_checked(cls, contract_subject: Subject) -> None:
+        """Stops the class with one sentence where the subject itself is wrong."""
+        try:
+            problem = mistake(contract_subject)
+        except Exception as error:
+            stop(f"{type(contract_subject).__name__} does not work: {error!r}", error)
+        if problem is not None:
+            stop(problem)

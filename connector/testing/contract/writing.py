@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 from connector.errors import ConnectorError, NotFoundError, RejectedError, StaleError
-from connector.testing.contract.case import Case, each_object, failure, sent
+from connector.testing.contract.case import Case, each_object, failure, fits, sent
 from connector.testing.contract.subject import Cannot
 
 
@@ -75,12 +75,13 @@ class Writes:
         for pattern in product((True, False), repeat=min(3, case.can.batch_write)):
             writes = [case.creating(case.fields(**({} if good else case.sample.refused))) for good in pattern]
             outcomes = case.write(*writes).outcomes
-            came = [type(outcome.error) for outcome in outcomes]
-            assert came == [type(None) if good else RejectedError for good in pattern], f"{pattern}: {came}"
+            words = " and ".join("a valid" if good else "a refused" for good in pattern)
             for good, outcome in zip(pattern, outcomes, strict=True):
+                kind = "valid" if good else "invalid"
+                fits(f"of {words} create, the {kind} one", outcome.error, None if good else RejectedError)
                 assert good == (outcome.key is not None and case.is_live(outcome.key))
             texts = [sent(write, case.sample.text) for write in writes]
-            assert len(case.named(*texts)) == sum(pattern), f"{pattern}: not once each"
+            assert len(case.named(*texts)) == sum(pattern), f"of {words} create, each valid one has to be there once"
 
     @each_object
     def test_of_a_batch_of_updates_each_outcome_is_its_own(self, case: Case) -> None:
@@ -97,9 +98,11 @@ class Writes:
         ]
         if case.can.batch_write < len(writes):
             raise Cannot(f"{case.object}: batches are smaller than {len(writes)}")
-        came = [type(outcome.error) for outcome in case.write(*writes).outcomes]
-        third = StaleError if condition else type(None)
-        assert came == [NotFoundError, type(None), third, NotFoundError]
+        outcomes = case.write(*writes).outcomes
+        fits("the update of a deleted record", outcomes[0].error, NotFoundError)
+        fits("a valid update between others that fail", outcomes[1].error, None)
+        fits("an update on an old version", outcomes[2].error, StaleError if condition else None)
+        fits("the update of a key that never was", outcomes[3].error, NotFoundError)
         assert case.shown(fine.key)[case.sample.text] == text[case.sample.text]
 
     @each_object
@@ -110,7 +113,7 @@ class Writes:
         for key in (gone, gone + "0000000"):
             for write in (case.updating(key, case.change(1)), case.updating(key, case.fields())):
                 outcome = case.one(write)
-                assert isinstance(outcome.error, NotFoundError), f"{outcome.error!r}"
+                fits("the update of a record that is not there", outcome.error, NotFoundError)
         assert {record.key for record in case.scanned()} == before
 
     @each_object
@@ -119,7 +122,7 @@ class Writes:
         case.done(case.deleting(record.key))
         for key in (record.key, record.key + "0000000"):
             error = case.one(case.deleting(key)).error
-            assert error is None or isinstance(error, NotFoundError), f"{error!r}"
+            fits("the delete of a record that is not there", error, None if error is None else NotFoundError)
         assert not case.is_live(record.key)
 
     @each_object
@@ -142,8 +145,7 @@ class Writes:
             case.updating(record.key, case.change(2), record.version + "9"),
             case.updating(record.key, case.change(2), "no version of this system"),
         ):
-            outcome = failure(case, write)
-            assert isinstance(outcome, StaleError), f"a {write.op} on version {write.version}: {outcome!r}"
+            fits(f"the {write.op} on the old or unknown version {write.version!r}", failure(case, write), StaleError)
             assert case.read(record.key) == typed, "a stale write changed the record"
 
     @each_object
@@ -176,7 +178,9 @@ class Writes:
         record = case.created()
         writes = [case.updating(record.key, case.change(number + 1), record.version) for number in range(4)]
         errors = [result if isinstance(result, Exception) else result.error for result in case.race(writes)]
-        assert sorted(type(error).__name__ for error in errors) == ["NoneType"] + ["StaleError"] * 3, f"{errors}"
+        assert errors.count(None) == 1, f"{errors.count(None)} of {len(errors)} writes on one version were taken, not 1"
+        for error in errors:
+            fits("a write on a version that another write moved", error, None if error is None else StaleError)
         winner = errors.index(None)
         ((name, value),) = case.change(winner + 1).items()
         assert str(case.shown(record.key)[name]) == str(value)

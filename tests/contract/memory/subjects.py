@@ -51,9 +51,14 @@ PROFILES: Mapping[str, Capabilities] = {
     "numbers": replace(FULL, decimals="number"),
 }
 
+LINES = (
+    {"sku": "A-1", "quantity": Decimal("1.50"), "text": "one"},
+    {"sku": "A-1", "quantity": Decimal("2"), "text": "two"},
+    {"sku": "B-7", "quantity": Decimal("2"), "text": None},
+)
 SAMPLE = Sample(
     "things",
-    create=lambda number: {"name": f"Thing {number}", "note": "first", "external_id": None},
+    create=lambda number: {"name": f"Thing {number}", "note": "first", "external_id": None, "lines": LINES},
     text="name",
     change=("note", ("zero", "one", "two", "three", "four", "five", "six")),
     refused={"note": "REFUSED"},
@@ -63,6 +68,7 @@ SAMPLE = Sample(
         "flag": (True, False),
         "count": (12,),
         "amount": (Decimal("1.10"),),
+        "lines": (LINES[:2], LINES[2:]),
     },
 )
 FIELDS = frozenset({"name", "note", "external_id", "code", "day", "flag", "count", "amount"})
@@ -82,7 +88,7 @@ MANY = 10_000
 
 
 class MemorySubject(Subject):
-    """wrap: what stands between the suite and the system, given the adapter and its clock."""
+    """wrap: what stands between the suite and the system, given the adapter and its clock. line_id: of each line."""
 
     samples = (SAMPLE,)
 
@@ -91,9 +97,11 @@ class MemorySubject(Subject):
         capabilities: Capabilities,
         wrap: Callable[[Adapter, HandClock], Adapter] = lambda inner, clock: inner,
         make: Callable[..., MemorySystem] = MemorySystem,
+        line_id: str = "id",
     ) -> None:
         self.clock = HandClock()
-        self.system = make("memory", self.clock, [MemoryObject("things", capabilities, "T", FIELDS)])
+        thing = MemoryObject("things", capabilities, "T", FIELDS, {"lines": line_id}, frozenset(LINES[0]))
+        self.system = make("memory", self.clock, [thing])
         self.system.reject_where(lambda fields: fields.get("note") == "REFUSED")
         self._wrap = wrap
 

@@ -18,7 +18,9 @@ class TestFull(InMemory):
 
 
 class TestBare(InMemory):
-    subject = staticmethod(partial(MemorySubject, PROFILES["bare"]))
+    """Its lines have no ids, either."""
+
+    subject = staticmethod(partial(MemorySubject, PROFILES["bare"], line_id=""))
 
 
 class TestOneByOne(InMemory):

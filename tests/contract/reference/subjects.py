@@ -124,12 +124,13 @@ def items() -> Sample:
 def deals(server: Server) -> Sample:
     company = server.admin("POST", "/api/companies", {"name": "Buyer", "currency": "EUR"})["id"]
     line: Mapping[str, Any] = {"description": "a", "quantity": "3", "unit_price": "0.335", "tax_percent": "19"}
-    made = {"company_id": company, "currency": "EUR", "lines": [line], "po_number": "first"}
+    lines = [line, {**line, "description": "b"}, {"description": "c", "quantity": "1", "unit_price": "2.00"}]
+    made = {"company_id": company, "currency": "EUR", "lines": lines, "po_number": "first"}
     return Sample(
         "deals",
         create=lambda number: {"name": f"Deal {number}", **made},
         text="name",
         change=("po_number", tuple(f"PO {number}" for number in range(7))),
         refused={"company_id": "C-999999"},
-        kept={"close_date": DATES, "freight": (Decimal("4.90"), Decimal("0.00"))},
+        kept={"close_date": DATES, "freight": (Decimal("4.90"), Decimal("0.00")), "lines": (lines[1:], lines[:1])},
     )
