@@ -15,7 +15,7 @@ import structlog
 import tenacity
 
 from connector.errors import ConnectorError, DeniedError, TransientError, UncertainError
-from connector.model.records import Finding, Hint, Key, Page, Record, Write, WriteResult
+from connector.model.records import Finding, Hint, Key, Op, Page, Record, Write, WriteResult
 from connector.ports import Adapter, Clock, Description, WebhookRequest
 from connector.rest.budget import Budget, Metered
 from connector.rest.paging import chunks
@@ -152,7 +152,8 @@ class _RestingError(TransientError):
 class Retrying(Chunked):
     """Tries again after TransientError, which promises that nothing was done; no other error is tried again.
 
-    Each part of a long read is tried by itself.
+    Each part of a long read is tried by itself. A write that no condition guards is not tried again: it follows a look
+    at its target, and after a wait it would go over what people did since. Whoever sent it looks again.
 
     attempts: tries in all. patience: the longest single wait in seconds; a system that asks for more gets the error
     passed on, for the next run. Waits what the system asks for (`after`), else 0.5 s doubling up to 8 s.
@@ -175,6 +176,11 @@ class Retrying(Chunked):
             reraise=True,
         )
         return retrying(go)
+
+    def write(self, object: str, writes: Sequence[Write]) -> WriteResult:  # noqa: A002
+        if all(write.op is Op.CREATE or write.version is not None for write in writes):
+            return super().write(object, writes)
+        return self.inner.write(object, writes)
 
     def _worth_it(self, error: BaseException) -> bool:
         if isinstance(error, _RestingError) and not error.worked:

@@ -17,7 +17,7 @@ from connector.mapping.located import listed
 from connector.merge.rules import Unit
 from connector.model.records import Key
 from connector.model.rows import FROZEN, ConflictRow, DeadRow, HintRow, LinkRow
-from connector.model.values import Side, Sides
+from connector.model.values import SIDES, Side, Sides
 
 RECORD = "*"
 
@@ -173,7 +173,9 @@ def _resolve(app: App, sync: SyncConfig, ids: Sequence[str], side: Side) -> list
         tx.put_conflicts(fresh)
         for row in fresh:
             tx.choose(row.link, row.unit, side)
-        tx.put_hints([_hint(app, link) for link in {row.link: links[row.link] for row in rows}.values()])
+        tx.put_hints(
+            [row for link in {row.link: links[row.link] for row in rows}.values() for row in _hints(app, link)]
+        )
     found = []
     for row in fresh:
         unit, shown = spec.unit(row.unit), live[row.link]
@@ -197,10 +199,11 @@ def _reprinted(row: ConflictRow, live: Live, shape: Shape) -> ConflictRow:
     return replace(row, prints=prints, choice=None)
 
 
-def _hint(app: App, link: LinkRow) -> HintRow:
-    side = Side.LEFT if link.keys.left is not None else Side.RIGHT
+def _hints(app: App, link: LinkRow) -> list[HintRow]:
+    """Look at both records: of a link that is over, one that has ended leads nowhere."""
     now = app.clock.now()
-    return HintRow(link.kind, side, str(link.keys[side]), None, "resolved", now, first=now)
+    keys = {side: key for side in SIDES if (key := link.keys[side]) is not None}
+    return [HintRow(link.kind, side, key, None, "resolved", now, first=now) for side, key in keys.items()]
 
 
 def _look_again(app: App, entry: Resolved) -> None:

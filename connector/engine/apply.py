@@ -1,34 +1,31 @@
 """Applies a batch of plans: first commit (intents before anything is sent), writes, last commit (what they left).
 
 T1  links, adopts, conflicts, losers, intents PLANNED or SENT        one durable commit
+W   the calls, in waves, in parallel up to each system's concurrency; before each wave
 T2  targets without conditional writes: read again; moved -> given up, else SENT
-W   the calls, in parallel up to each system's concurrency
 T3  applied -> settle; not applied -> hint or dead letter; unknown -> stays SENT for recovery
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from connector.engine.children import CHILDREN
 from connector.engine.draft import WAITS, Draft, Pending, Thread
 from connector.engine.drafter import Drafter
-from connector.engine.effects import Call, Effects, call, commit, now
+from connector.engine.effects import Call, Effects, commit, now
 from connector.engine.endings import close, deleted_side, end, lead_on, merged_alone, store_aliases
 from connector.engine.item import Item, ItemPlan
-from connector.engine.lease import fence, keep_lease
+from connector.engine.lease import fence
 from connector.engine.outcomes import Last, take_outcome
-from connector.engine.results import mark_sent, merged_meanwhile, store_results
+from connector.engine.results import merged_meanwhile, store_results
+from connector.engine.send import send
 from connector.engine.survivors import Survivors, find_survivors
 from connector.engine.work import MISSING, Work, released_by, with_seen
-from connector.errors import (
-    ConnectorError,
-    StaleError,
-    UncertainError,
-)
+from connector.errors import ConnectorError
 from connector.merge.base import Base
 from connector.merge.records import Step
-from connector.model.records import Key, Op, Outcome, Record, WriteResult
+from connector.model.records import Key, Op, Outcome
 from connector.model.rows import LinkRow, LinkState
 from connector.model.values import SIDES, Side
 from connector.ports import Tx
@@ -52,24 +49,24 @@ def apply_batch(work: Work, plans: Sequence[ItemPlan]) -> Effects[list[Item]]:
     threads = [_noted(drafter, plan, survivors) for plan in plans]
     draft = drafter.draft
     yield from commit(lambda tx: _first_commit(tx, work, draft, at), durable=True)
-    given_up = yield from _second_commit(work, draft)
-    outcomes = yield from _send(work, [p for p in draft.pending if p.write.token not in given_up])
+    sent = yield from send(work, draft.pending)
+    outcomes = sent.outcomes
     yield from _show(work, draft.pending, outcomes)
     at = yield from now()
     last = Last()
-    for pending in draft.pending:
-        token = pending.write.token
-        outcome = outcomes.get(token) or Outcome(None, given_up.get(token), StaleError("changed before it was written"))
-        take_outcome(work, pending, outcome, last, at)
+    for pending in [p for p in draft.pending if p.write.token in outcomes]:
+        take_outcome(work, pending, outcomes[pending.write.token], last, at)
     creates = [(p.side, p.thread.link.id) for p in draft.pending if p.op is Op.CREATE]
     yield from merged_meanwhile(work, [made for made in creates if made[1] in last.updates], last)
-    if draft.pending:
+    if outcomes:
         yield from commit(lambda tx: store_results(tx, work, last, at))
     for thread in threads:
         if thread.item.rounds == 0:
-            work.tally.add(thread.result)
-    if last.denied is not None:
-        raise last.denied
+            # Where one side moved under us and the other was written, the record was not left alone.
+            work.tally.add("updated" if thread.result == "skipped" and thread.written else thread.result)
+    failure = sent.failure or last.denied
+    if failure is not None:
+        raise failure
     return [_again(thread) for thread in threads if thread.follow]
 
 
@@ -137,6 +134,7 @@ def _not_created(drafter: Drafter, plan: ItemPlan, source: Side, survivors: Surv
     elif plan.waits is not None:
         due = drafter.now + (drafter.spec.settle if not plan.waits else 6 * 3600)
         drafter.hint(source, key, plan.reason, due, plan.waits or None)
+        drafter.draft.awaited.update([plan.waits] if plan.waits else [])
         if item.link is None and (source, key) not in drafter.work.behind:
             drafter.candidate(item, source)  # its partner may come before what it waits for
         thread.result = "held"
@@ -191,11 +189,13 @@ def _first_commit(tx: Tx, work: Work, draft: Draft, at: float) -> None:
     if draft.updates:
         tx.update_links(draft.updates)
     for side in SIDES:
-        again = {hint.key for hint in draft.hints if hint.side is side}
-        handled = [key for s, key in draft.handled if s is side and key not in again]
+        again = {hint.key: hint.waits for hint in draft.hints if hint.side is side}
+        looked = [key for s, key in draft.handled if s is side]
+        handled = [key for key in looked if key not in again]
         if handled:
             tx.drop_hints(kind, side, handled, work.looked, at)
-            tx.drop_dead(kind, side, handled)
+        if looked:  # what waits for another record is not refused any more
+            tx.drop_dead(kind, side, [key for key in looked if again.get(key, "") is not None])
         ended = [key for s, key in draft.tombstones if s is side]
         if ended:
             tx.add_tombstones(kind, side, ended, work.started)
@@ -207,6 +207,8 @@ def _first_commit(tx: Tx, work: Work, draft: Draft, at: float) -> None:
         tx.put_conflicts(draft.conflicts)
     if draft.hints:
         tx.put_hints(draft.hints)
+    if draft.awaited:
+        tx.release_hints(_linked_meanwhile(tx, draft.awaited))
     if draft.aliases:
         store_aliases(tx, kind, draft)  # releases hints: those of this very batch, too
     if draft.dead:
@@ -215,53 +217,17 @@ def _first_commit(tx: Tx, work: Work, draft: Draft, at: float) -> None:
         tx.append_journal(draft.journal)
 
 
-def _second_commit(work: Work, draft: Draft) -> Effects[dict[str, Record | None]]:
-    """Where writes are unconditional: read again right before, give up what moved, mark the rest as sent.
-
-    The writes given up, by token, with what their target showed, if it was read. A record that moved is the source of
-    the write on the other side, if there is one: that was decided on what is old.
-    """
-    shown: dict[str, Record | None] = {}
-    moved: set[int] = set()
-    for side in SIDES:
-        loose = [p for p in draft.pending if p.side is side and p.op is not Op.CREATE]
-        if work.spec.systems[side].capabilities.conditional_write or not loose:
-            continue
-        keys = [str(p.write.key) for p in loose]
-        fresh: Mapping[Key, Record] = yield from call(side, "read", work.spec.systems[side].object, keys)
-        for pending in loose:
-            record, planned = fresh.get(str(pending.write.key)), pending.thread.item.records[side]
-            shown[pending.write.token] = record
-            if record is None or planned is None or record.version != planned.version:
-                moved.add(pending.thread.link.id)
-    ready = [p.write.token for p in draft.pending if p.write.token in shown and p.thread.link.id not in moved]
-    if ready:
-        at = yield from now()
-        yield from commit(lambda tx: mark_sent(tx, work, ready, at), durable=True)
-    return {p.write.token: shown.get(p.write.token) for p in draft.pending if p.thread.link.id in moved}
-
-
-def _send(work: Work, pending: Sequence[Pending]) -> Effects[dict[str, Outcome]]:
-    """Make the calls: one Op per call, at most batch_write writes each, both sides side by side."""
-    calls: list[tuple[list[Pending], Call]] = []
-    for side in SIDES:
-        system = work.spec.systems[side]
-        size = system.capabilities.batch_write
-        for op in Op:
-            group = [p for p in pending if p.side is side and p.op is op]
-            for start in range(0, len(group), size):
-                part = group[start : start + size]
-                calls.append((part, Call(side, "write", (system.object, [p.write for p in part]))))
-    outcomes: dict[str, Outcome] = {}
-    width = max(1, min(system.capabilities.concurrency for system in work.spec.systems))
-    for start in range(0, len(calls), width):
-        wave = calls[start : start + width]
-        yield from keep_lease(work)
-        answers = yield [effect for _, effect in wave]
-        for (part, effect), answer in zip(wave, answers, strict=True):
-            work.tally.extra["write calls"] += 1
-            outcomes.update(_outcomes(work, effect.side, part, answer))
-    return outcomes
+def _linked_meanwhile(tx: Tx, awaited: Collection[str]) -> list[str]:
+    """Those that are linked by now: by this very batch, or by the sync of another entity since we looked."""
+    asked: dict[tuple[str, str], dict[Key, str]] = {}
+    for waits in sorted(awaited):
+        kind, side, key = waits.rsplit("/", 2)
+        asked.setdefault((kind, side), {})[key] = waits
+    found = []
+    for (kind, side), keys in asked.items():
+        links = tx.links_by_key(kind, Side(side), list(keys))
+        found += [keys[key] for key, link in links.items() if link.state is LinkState.LINKED]
+    return found
 
 
 def _show(work: Work, pending: Sequence[Pending], outcomes: dict[str, Outcome]) -> Effects[None]:
@@ -286,19 +252,6 @@ def _show(work: Work, pending: Sequence[Pending], outcomes: dict[str, Outcome]) 
             if record.fields is not None and record.version != dark[key].write.version:
                 outcomes[dark[key].write.token] = Outcome(key, record, existed=True)
                 dark[key].read_back = True
-
-
-def _outcomes(work: Work, side: Side, part: Sequence[Pending], answer: WriteResult | Exception) -> dict[str, Outcome]:
-    if isinstance(answer, ConnectorError):
-        return {p.write.token: Outcome(None, None, answer) for p in part}
-    if isinstance(answer, Exception):
-        raise answer
-    if len(answer.outcomes) != len(part):
-        lost = UncertainError(f"{work.spec.names[side]} answered {len(answer.outcomes)} results for {len(part)} writes")
-        return {p.write.token: Outcome(None, None, lost) for p in part}
-    if answer.span is not None:
-        work.chains[side].add(*answer.span)
-    return {p.write.token: outcome for p, outcome in zip(part, answer.outcomes, strict=True)}
 
 
 def _again(thread: Thread) -> Item:

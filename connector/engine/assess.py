@@ -111,7 +111,7 @@ class Assessor(Units):
         base = self.work.base_of(link)
         status = Sides(self._status(base, Side.LEFT), self._status(base, Side.RIGHT))
         step = decide_record(status)
-        if step.target is not None and self._differs(base, step.target):
+        if step.target is not None and (self._differs(base, step.target) or self._is_kept(step.target)):
             step = Step.HOLD
         if step is Step.HOLD:
             return ItemPlan(item, step, status, base, told=self._told())
@@ -141,8 +141,11 @@ class Assessor(Units):
             return Status.RESTORED
         if self.item.wholes[side] == link.prints[side]:
             return Status.UNCHANGED
-        # After a change of the mapping prints of whole records tell nothing; those of its units still do.
-        same = link.layout != self.work.layout and link.base is not None and not self._differs(base, side)
+        # The print of a whole record is a short cut: a change of the mapping, and writes to both sides at once, leave
+        # an old one. Where the other record has ended, what both last agreed on decides, unit by unit.
+        other = self.item.records[side.other]
+        asked = link.layout != self.work.layout or other is None or other.deleted
+        same = asked and link.base is not None and not self._differs(base, side)
         return Status.UNCHANGED if same else Status.CHANGED
 
     def _is_behind(self, side: Side, record: Record) -> bool:
@@ -164,6 +167,11 @@ class Assessor(Units):
         if row is None or row.choice is not None:
             return False
         return row.prints == maybe(wholes.get(Side.LEFT), wholes.get(Side.RIGHT))
+
+    def _is_kept(self, side: Side) -> bool:
+        """Whether a person decided that this side's record stays, though its partner is gone."""
+        row = self.item.conflicts.get("*")
+        return row is not None and row.choice is side
 
     def _differs(self, base: Base, side: Side) -> bool:
         """Whether a record that would be deleted shows something the other side never agreed to (I17)."""

@@ -36,6 +36,7 @@ class Thread:
     """One item on its way through a batch: its link and base as they stand, shared by the writes on both sides.
 
     settled: units that a write of this batch has settled; a write of the same unit on the other side starts from there.
+    written: a write of this batch was applied, on either side.
     """
 
     item: Item
@@ -44,6 +45,7 @@ class Thread:
     result: str = "unchanged"
     follow: bool = False
     settled: set[str] = field(default_factory=set)
+    written: bool = False
 
 
 @dataclass(slots=True)
@@ -62,7 +64,10 @@ class Pending:
 
 @dataclass(slots=True)
 class Draft:
-    """The rows of a batch's first commit, and its writes. moved: link merged away -> links of its survivors."""
+    """The rows of a batch's first commit, and its writes. moved: link merged away -> links of its survivors.
+
+    awaited: what hints wait for because it was not linked when it was looked at; see HintRow.waits.
+    """
 
     inserts: list[LinkRow] = field(default_factory=list)
     updates: list[LinkRow] = field(default_factory=list)
@@ -71,6 +76,7 @@ class Draft:
     closed: list[tuple[int, str]] = field(default_factory=list)
     journal: list[JournalRow] = field(default_factory=list)
     hints: list[HintRow] = field(default_factory=list)
+    awaited: set[str] = field(default_factory=set)
     handled: list[tuple[Side, Key]] = field(default_factory=list)
     dead: list[DeadRow] = field(default_factory=list)
     candidates: list[CandidateRow] = field(default_factory=list)

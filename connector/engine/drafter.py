@@ -165,6 +165,7 @@ class Drafter(Rows):
         elif verb is Verb.DEFER:
             side = self._deferred_from(item, plan)
             self._defer(side, str(item.keys[side]), name, plan.waits)
+            self.draft.awaited.update([plan.waits] if plan.waits else [])
             self.work.tally.extra["deferred"] += 1
         if verb in (Verb.HOLD, Verb.DEFER):
             self._note_put_off(thread, plan.unit)
@@ -291,6 +292,8 @@ class Drafter(Rows):
         sent = {name: value for unit in units for name, value in unit.values[side].items()}
         settlement.written = self.work.shape.written(sent, side, thread.link.id)
         settlement.shared = [u.unit.name for u in units if side.other in u.values]
+        shown, print_of = thread.item.encodings[side], self.work.shape.print
+        settlement.halves = {n: print_of(n, shown[n], side, thread.link.id) for n in settlement.shared if n in shown}
         if not alone:
             # The other side's write may fail: the records as wholes, and lists of lines, agree only after both.
             settlement.whole = None

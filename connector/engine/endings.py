@@ -83,7 +83,6 @@ def _delete(drafter: Drafter, thread: Thread, target: Side) -> None:
         version = record.version if record is not None else None
         settlement = Settlement(item.keys[target.other], None, None, {}, ["*", *item.conflicts], None, [], {}, True)
         thread.result = "updated"
-        drafter.work.tally.extra["deleted"] += 1
         drafter.pend(thread, target, Op.DELETE, {}, version, settlement, {}, (), rule=f"deletes: {spec.deletes}")
 
 
@@ -101,7 +100,6 @@ def _retire(drafter: Drafter, thread: Thread, target: Side) -> None:
     fields = spec.systems[target].mapping.encode({name: value}, create=False)
     settlement = Settlement(item.keys[target.other], None, None, {}, ["*", *item.conflicts], None, [], {}, True)
     thread.result = "updated"
-    drafter.work.tally.extra["retired"] += 1
     rule, event = "deletes: archive", Op.DELETE.value  # journalled as a delete: the guard of the day counts it
     drafter.pend(
         *(thread, target, Op.UPDATE, fields, record.version, settlement, {name: value}, (name,)), rule=rule, event=event
@@ -109,7 +107,10 @@ def _retire(drafter: Drafter, thread: Thread, target: Side) -> None:
 
 
 def close(drafter: Drafter, thread: Thread, *, both: bool = False, ended: Side | None = None) -> None:
-    """End a link. The keys that ended are tombstones for ever; a side that lives on keeps its print."""
+    """End a link. The keys that ended are tombstones for ever; a side that lives on has its print.
+
+    Without one it would be taken for a record that came back, at the next full run, and a person be asked once more.
+    """
     link = thread.link
     prints = link.prints
     for side in SIDES:
@@ -117,6 +118,8 @@ def close(drafter: Drafter, thread: Thread, *, both: bool = False, ended: Side |
         if (both or side is ended) and key is not None:
             drafter.draft.tombstones.append((side, key))
             prints = prints.with_(side, None)
+        elif prints[side] is None:
+            prints = prints.with_(side, thread.item.wholes.get(side))
     thread.link = replace(link, state=LinkState.CLOSED, prints=prints)
     drafter.draft.updates.append(thread.link)
     drafter.draft.closed.extend((link.id, unit) for unit in thread.item.conflicts)
@@ -149,11 +152,11 @@ def _held_or_decided(drafter: Drafter, thread: Thread, reason: str) -> None:
         record = item.records[gone.other]
         settlement = Settlement(item.keys[gone], None, None, {}, ["*", *item.conflicts], None, [], {}, True)
         thread.result = "updated"
-        drafter.work.tally.extra["deleted"] += 1
         version = record.version if record is not None else None
         drafter.pend(thread, gone.other, Op.DELETE, {}, version, settlement, {}, (), rule="a person chose to delete")
         return
-    close(drafter, thread, ended=gone)
+    record = item.records[gone]
+    close(drafter, thread, ended=gone if record is None or record.deleted else None)
     thread.result = "skipped"
 
 

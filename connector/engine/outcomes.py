@@ -35,6 +35,7 @@ def take_outcome(work: Work, pending: Pending, outcome: Outcome, last: Last, at:
     source, source_key = side.other, pending.settlement.source_key
     token = pending.write.token
     if error is None:
+        thread.written = True
         _applied(work, pending, outcome, last, at)
         return
     thread.result = "failed"
@@ -97,6 +98,7 @@ def _applied(work: Work, pending: Pending, outcome: Outcome, last: Last, at: flo
     thread, side, settlement = pending.thread, pending.side, pending.settlement
     last.closed.extend((thread.link.id, unit) for unit in settlement.closes)
     if settlement.retire:
+        work.tally.extra["deleted" if pending.op is Op.DELETE else "retired"] += 1
         last.done.append(pending.write.token)
         thread.link = last.end(thread.link, side, pending.op)
         return

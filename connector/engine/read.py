@@ -377,7 +377,7 @@ def _find_unlisted(work: Work, sides: Collection[Side]) -> Effects[None]:
         if not rows:
             return
         after = rows[-1].id
-        for side in sides:
+        for side in (side for side in SIDES if side in sides):  # a set has no order that is the same in every process
             missing = work.spool.unlisted(side, [row.id for row in rows])
             keys = [key for row in rows if row.id in missing and (key := row.keys[side]) is not None]
             if keys:

@@ -35,6 +35,7 @@ from connector.engine.recovered import (
     unmade,
 )
 from connector.engine.results import mark_sent, merged_meanwhile, store_results
+from connector.engine.send import is_loose, outcomes_of, part_size
 from connector.engine.settle import thaw
 from connector.engine.settle_lines import Trust
 from connector.engine.work import Work
@@ -47,7 +48,7 @@ from connector.errors import (
     TransientError,
     UncertainError,
 )
-from connector.model.records import Key, Op, Outcome, Record, Write, WriteResult
+from connector.model.records import Key, Op, Outcome, Record, Write
 from connector.model.rows import IntentRow, IntentState, LinkRow
 from connector.model.values import SIDES, Side
 from connector.ports import Capabilities, Tx
@@ -274,15 +275,7 @@ def _send_again(work: Work, side: Side, rows: Sequence[IntentRow], found: Found,
         writes = [_write(work, row) for row in part]
         (answer,) = yield [Call(side, "write", (system.object, writes))]
         at = yield from now()
-        if isinstance(answer, ConnectorError):
-            outcomes: Sequence[Outcome] = [Outcome(None, None, answer)] * len(part)
-        elif isinstance(answer, WriteResult) and len(answer.outcomes) != len(part):
-            short = f"{work.spec.names[side]} answered {len(answer.outcomes)} results for {len(part)} writes"
-            outcomes = [Outcome(None, None, UncertainError(short))] * len(part)
-        elif isinstance(answer, WriteResult):
-            outcomes = answer.outcomes
-        else:
-            raise answer
+        outcomes = outcomes_of(work, side, len(part), answer)
         doubtful: list[IntentRow] = []
         answers: dict[str, ConnectorError] = {}
         for row, outcome in zip(part, outcomes, strict=True):
@@ -367,6 +360,14 @@ def _updates(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at
 
 
 def _deletes(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
+    """Without a condition the look counts: no more at once than one call reads, and one writes."""
+    loose = is_loose(work, side, Op.DELETE)
+    size = part_size(work, side, Op.DELETE) if loose else len(rows)
+    for start in range(0, len(rows), size):
+        yield from _delete(work, side, rows[start : start + size], found, at)
+
+
+def _delete(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
     records: Mapping[Key, Record] = yield from call(
         side, "read", work.spec.systems[side].object, [str(row.target) for row in rows]
     )

@@ -21,7 +21,7 @@ from connector.merge.oscillation import note_writes
 from connector.model.canonical import CANON_REV, dump
 from connector.model.records import Record, Version
 from connector.model.rows import LinkRow, LinkState
-from connector.model.values import Line, Side, Value
+from connector.model.values import SIDES, Line, Side, Value
 
 
 class Settlement(msgspec.Struct, array_like=True):
@@ -31,7 +31,8 @@ class Settlement(msgspec.Struct, array_like=True):
     the other side gets a write of, too (merged values, lines); until that one is settled both are not in agreement.
     blank: units sent empty on create that may be filled from the other side: a default the target sets flows back.
     layout: how the units were read. written: prints of what an update writes.
-    match: prints by which the source record of a create is matched, should it not be made.
+    match: prints by which the source record of a create is matched, should it not be made. halves: of what is shared,
+    what the target showed when it was planned: a base that has it on the target's side knows the other write as done.
     """
 
     source_key: str | None
@@ -48,6 +49,7 @@ class Settlement(msgspec.Struct, array_like=True):
     layout: int = 0
     written: Prints = {}
     match: list[bytes] = []
+    halves: Prints = {}
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -171,7 +173,7 @@ def _settle_units(
         if doubtful and settled.get(unit) != shown.get(unit):
             _was_on_both(base, unit, settled.get(unit, ABSENT))
         elif unit in settlement.shared:
-            _settle_half(base, unit, settlement, target)
+            _settle_half(work, link, base, unit, settlement, target, settled, values)
         elif unit == "lines" or unit not in settled or unit not in shown:
             continue
         elif unit not in settlement.blank or is_blank(shown[unit]):
@@ -194,12 +196,32 @@ def _was_on_both(base: Base, unit: str, sent: bytes) -> None:
         base.doubted = base.doubted | {(unit, True), (unit, False)}
 
 
-def _settle_half(base: Base, unit: str, settlement: Settlement, target: Side) -> None:
-    """One of two writes of a unit is done: the target is ahead of its base, the source is at it and gets the rest."""
+def _settle_half(
+    work: Work,
+    link: int,
+    base: Base,
+    unit: str,
+    settlement: Settlement,
+    target: Side,
+    settled: Mapping[str, bytes],
+    values: Mapping[str, Value],
+) -> None:
+    """One of two writes of a unit is done: the target is ahead of its base, the source is at it and gets the rest.
+
+    Where the base says that the other one is done, too, both sides have had what this one wrote.
+    """
     old = base.prints.pop(unit, None)
     if old is None or unit == "lines":
         return
-    base.prints[unit] = _pair(target, settlement.units[unit], old[0 if target is Side.LEFT else 1])
+    shown = old[0 if target is Side.LEFT else 1]
+    if unit in settled and shown == settlement.halves.get(unit):
+        left, right = (work.shape.print(unit, settled[unit], side, link) for side in SIDES)
+        base.prints[unit] = (left, right)
+        if unit in settlement.sealed:
+            value = values.get(work.shape.by_name[unit].fields[0])
+            base.sealed[unit] = work.vault.seal(dump((value, value)), b"base")
+        return
+    base.prints[unit] = _pair(target, settlement.units[unit], shown)
     if unit in settlement.sealed:
         base.sealed[unit] = settlement.sealed[unit]
 

@@ -57,7 +57,8 @@ LIMITS: Mapping[str, Limit] = {
     "gap I7": Limit(
         "overwritten in the gap",
         "Without conditional writes a record is read again right before it is written. What a person types between "
-        "that look and the write, the time of one call, is overwritten without a line that says so.",
+        "that look and the write, the time of one call and its wait for a turn, is overwritten. Where versions count "
+        "up, a line says that it was, not what it was.",
         _lacks(lambda can: can.conditional_write),
     ),
     "gap I17": Limit(

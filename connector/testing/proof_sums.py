@@ -17,9 +17,9 @@ from connector.testing.simulator.campaign import USER_VERBS
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     "lost": ("I7", "I17", "I19", "I22", "I24"),
-    "duplicated": ("I9", "I10", "I34"),
-    "reverted": ("I8", "I28", "I30"),
-    "diverged": ("I6", "I11", "I12", "I21"),
+    "duplicated": ("I9", "I10", "I34", "I41"),
+    "reverted": ("I4", "I8", "I28", "I30", "row 6", "row 7", "row 8", "row 9", "row 10"),
+    "diverged": ("I6", "I11", "I12", "I21", "I26"),
     "resurrected": ("I15",),
     "deleted without cause": ("I16", "I18", "I42"),
     "not at rest": ("I1", "I2", "I29"),

@@ -204,7 +204,7 @@ def _writes(touch: Touch) -> list[str]:
 def _counts(simulation: Simulation, written: Counter[str]) -> dict[str, int]:
     names = ("crashes", "runs", "plans", "effects", "did restore-store", *(f"did {verb}" for verb in USER_VERBS))
     found = Counter({name: simulation.counts[name] for name in names})
-    found.update({n: c for n, c in simulation.counts.items() if n.startswith(("fault ", "webhook "))})
+    found.update({n: c for n, c in simulation.counts.items() if n.startswith(("fault ", "webhook ", "excuse "))})
     found.update(written)
     found.update(f"limit {finding.rule}" for finding in simulation.judge.verdicts.limits)
     found.update(f"gap {finding.rule}" for finding in simulation.judge.verdicts.narrowed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -11,12 +12,15 @@ import msgspec
 from parts_a import ENTITIES, Arena, line
 
 from connector.engine.shape import Shape
+from connector.engine.spec import SystemSpec
+from connector.mapping.translate import load_mapping
 from connector.merge.base import Base, unpack
 from connector.model.records import Key
 from connector.model.rows import LinkRow, LinkState
 from connector.model.values import Side, Value
 from connector.testing.driver import When
 from connector.testing.tables import Fields
+from connector.testing.world import CRM_ORDER, ERP_ORDER
 
 # ------------------------------------------------------------------------------------------------- scenarios
 
@@ -216,3 +220,21 @@ def _named(row: Fields, names: Mapping[Key, str]) -> list[tuple[str, str]]:
     inner = sorted(repr(_lines(row["lines"], names))) if "lines" in row else []
     plain = [(n, str(names.get(v, v) if isinstance(v, str) else v)) for n, v in row.items() if n not in ("id", "lines")]
     return [*sorted(plain), ("lines", "".join(inner))]
+
+
+_MONEY = "  {0}: {{field: {0}, currency: {1}, direction: read}}\n"
+
+
+def with_totals(arena: Arena, *more: str) -> None:
+    """From now on both systems show tax and total of an order, `more` of its figures, and what each line comes to."""
+    texts = {}
+    for name, text, currency in (("crm", CRM_ORDER, "currency"), ("erp", ERP_ORDER, "cur")):
+        extra = "".join(_MONEY.format(figure, currency) for figure in ("tax", "total", *more))
+        amount = "    " + _MONEY.format("amount", "^" + currency)
+        texts[name] = text.replace("  lines:\n    field", extra + "  lines:\n    field") + amount
+
+    def shows(system: SystemSpec) -> SystemSpec:
+        return replace(system, mapping=load_mapping(texts[system.name], f"{system.name}/order.yaml"))
+
+    spec = arena.specs["order"]
+    arena.set("order", systems=spec.systems.map(shows))

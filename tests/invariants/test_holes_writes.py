@@ -104,6 +104,23 @@ def test_a_create_of_unknown_outcome_is_not_touched_before_the_settle_time(tmp_p
     world.store.close()
 
 
+def test_an_unconditional_delete_is_sent_again_right_after_its_own_look(tmp_path: Path) -> None:
+    """However many there are: what a person types until then keeps its record."""
+    world = with_powers(tmp_path / "a", replace(UNCONDITIONAL, batch_write=1, concurrency=1))
+    keys = [world.crm.add("companies", account(f"A{n}", phone="1")) for n in range(3)]
+    world.sync()
+    for key in keys:
+        world.crm.remove("companies", key)
+        world.erp.fail("write", LOST, after=False)
+    world.sync()
+    assert len(world.erp.live("customers")) == 3
+    world.sync()
+    reads_and_writes = [step for step in world.driver.trace if step in ("right read", "right write")]
+    assert reads_and_writes[:6] == ["right read", "right write"] * 3
+    assert world.erp.live("customers") == {}
+    world.store.close()
+
+
 def test_an_unconditional_update_of_unknown_outcome_is_not_touched_before_the_settle_time(tmp_path: Path) -> None:
     world = with_powers(tmp_path / "a", UNCONDITIONAL)
     left, right = pair(world, phone="1")

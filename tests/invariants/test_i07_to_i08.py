@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,28 @@ def test_i07_a_line_edited_between_any_two_steps_is_shown_or_in_the_journal(buil
             assert "R" in texts, (step, system)
             if profile == "everything":
                 assert "typed" in texts, (step, system)
+
+
+@pytest.mark.parametrize(("size", "width"), [(1, 1), (2, 1), (1, 2), (2, 2), (50, 2)])
+def test_i07_without_conditional_writes_the_gap_is_the_time_of_one_call(build: Builder, size: int, width: int) -> None:
+    """However many calls a run makes. Calls of one moment are made one after the other here, so each has its step."""
+    ready = build(replace(LOOSE, batch_write=size, concurrency=width))
+    keys = [ready.desks()[0].add(name=f"N{number}", phone="p0") for number in range(6)]
+    ready.sync()
+    for key in keys:
+        ready.desks()[0].edit(key, phone=f"new {key}")
+    copy = build.clone(ready)
+    copy.sync()
+    waves = ceil(ceil(6 / size) / width)
+    assert copy.driver.trace.count(f"{copy.side(1)} read") == 1 + waves  # the ERP's records, then each wave of them
+    lost = []
+    for step in range(1, copy.driver.count + 1):
+        arena = build.clone(ready)
+        edit_at(arena, step, 1, ready.mates()[keys[-1]], {"phone": "typed"})
+        rest(arena, "account")
+        if not typed_survives(arena, "typed", "account"):
+            lost.append(step)
+    assert 1 <= len(lost) <= 1 + min(width, ceil(6 / size))  # the commit that notes the write, and the calls
 
 
 @pytest.mark.parametrize("start", [0, 1])

@@ -1,34 +1,26 @@
-"""I19-I22: conflicts hold everything a person needs, come once and hold nothing else up; money is exact to the cent."""
+"""I19-I21: conflicts hold everything a person needs, come once and hold nothing else up; money is exact to the cent."""
 
 from __future__ import annotations
 
 import ast
-import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 from parts_a import PROFILES, Arena, Builder, arenas, line
-from parts_days import journalled, order, rest, rows
+from parts_days import journalled, order, rest, rows, with_totals
 
 import connector
 from connector.engine.shape import Shape
-from connector.engine.spec import SystemSpec
-from connector.mapping.translate import load_mapping
 from connector.merge.base import unpack
-from connector.merge.documents import header_problem
-from connector.merge.functions import add_changes
 from connector.merge.rules import Drift, Flow
 from connector.model.canonical import load
-from connector.model.values import Line, Money, Side
-from connector.reference.kit.money import LineNames, totals
-from connector.testing.world import CRM_ORDER, ERP_ORDER, FULL
+from connector.model.values import Side
+from connector.testing.world import FULL
 
 
 @pytest.fixture
@@ -161,22 +153,6 @@ def test_i20_lines_in_conflict_hold_no_field_of_the_order_up(build: Builder) -> 
 
 # ------------------------------------------------------------------------------------------------------ I21
 
-_MONEY = "  {0}: {{field: {0}, currency: {1}, direction: read}}\n"
-
-
-def with_totals(arena: Arena) -> None:
-    """From now on both systems show tax and total of an order."""
-    texts = {}
-    for name, text, currency in (("crm", CRM_ORDER, "currency"), ("erp", ERP_ORDER, "cur")):
-        extra = "".join(_MONEY.format(figure, currency) for figure in ("tax", "total"))
-        texts[name] = text.replace("  lines:\n    field", extra + "  lines:\n    field")
-
-    def shows(system: SystemSpec) -> SystemSpec:
-        return replace(system, mapping=load_mapping(texts[system.name], f"{system.name}/order.yaml"))
-
-    spec = arena.specs["order"]
-    arena.set("order", systems=spec.systems.map(shows))
-
 
 def document(arena: Arena, number: int, total: str, tax: str = "0.40", freight: str = "1.00") -> str:
     """An order of 7.50 in two lines, with freight and tax: 8.90 in all, whatever its total says."""
@@ -289,80 +265,6 @@ def test_i21_no_float_is_made_on_the_path_of_an_amount() -> None:
     allowed = {"draft.py": 1, "verify.py": 1}  # a time to wait; the start of a run that has none
     for module in modules:
         assert len(_floats(module)) <= allowed.get(module.name, 0), _floats(module)
-
-
-# ------------------------------------------------------------------------------------------------------ I22
-
-CENTS = st.integers(-10_000_000, 10_000_000).map(lambda cents: Decimal(cents) / 100)
-PERCENT = st.one_of(st.none(), st.integers(0, 10_000).map(lambda n: Decimal(n) / 100))
-NAMES = LineNames("price", "tax", "total")
-
-
-@st.composite
-def documents(draw: st.DrawFn) -> list[Mapping[str, Any]]:
-    made: list[Mapping[str, Any]] = []
-    for _ in range(draw(st.integers(0, 4))):
-        discount, tax = draw(PERCENT), draw(PERCENT)
-        made.append(
-            {
-                "quantity": str(draw(st.integers(0, 99_999).map(lambda n: Decimal(n) / 1000))),
-                "price": str(draw(CENTS)),
-                "discount_percent": None if discount is None else str(discount),
-                "tax": None if tax is None else str(tax),
-            }
-        )
-    return made
-
-
-@settings(max_examples=30)
-@given(documents(), CENTS, st.sampled_from(["EUR", "JPY", "KWD"]))
-def test_i22_what_each_line_gets_sums_to_the_whole_to_the_minor_unit(
-    lines: list[Mapping[str, Any]], freight: Decimal, currency: str
-) -> None:
-    """Discounts and taxes are given to lines and rounded there, once: the parts make the document's figures exactly."""
-    unit = {"EUR": Decimal("0.01"), "JPY": Decimal(1), "KWD": Decimal("0.001")}[currency]
-    freight = freight.quantize(unit, ROUND_HALF_UP)
-    found = totals(lines, NAMES, str(freight), currency)
-    parts = [Decimal(value) for value in found.line_totals]
-    assert sum(parts, Decimal(0)) == Decimal(found.net)
-    assert Decimal(found.net) + Decimal(found.tax) + freight == Decimal(found.total)
-    assert all(part == part.quantize(unit) for part in parts)
-    shown = {
-        "total": Money(Decimal(found.total), currency),
-        "subtotal": Money(Decimal(found.net), currency),
-        "tax": Money(Decimal(found.tax), currency),
-        "freight": Money(freight, currency),
-    }
-    items = tuple(Line(str(n), None, {"amount": Money(part, currency)}) for n, part in enumerate(parts))
-    assert header_problem({**shown, "lines": items}) is None
-    for name, step in itertools.product(shown, (unit, -unit)):
-        wrong = Money(shown[name].amount + step, currency)
-        assert header_problem({**shown, "lines": items, name: wrong}) is not None, name
-
-
-@given(CENTS, CENTS, CENTS)
-def test_i22_changes_of_both_sides_add_up_to_the_merged_amount(base: Decimal, left: Decimal, right: Decimal) -> None:
-    assume(left != right)  # equal ones agree: that is one change, not two
-    merged = add_changes(Money(base, "EUR"), Money(left, "EUR"), Money(right, "EUR"))
-    assert isinstance(merged, Money)
-    assert merged.amount - base == (left - base) + (right - base)
-
-
-@pytest.mark.parametrize("number", [0, 1])
-def test_i22_counters_merged_on_both_sides_keep_every_cent(build: Builder, number: int) -> None:
-    arena = build(swapped=number == 1)
-    arena.rule("account", credit_limit={"function": "add_changes", "sealed": True})
-    left = arena.desks()[0].add(name="Acme", limit="0.10")
-    arena.sync()
-    right = arena.mates()[left]
-    wanted = Decimal("0.10")
-    for step in range(1, 8):
-        arena.desks()[0].edit(left, limit=str(wanted + Decimal("0.01") * step))
-        arena.desks()[1].edit(right, limit=str(wanted - Decimal("0.07") * step))
-        wanted += Decimal("0.01") * step - Decimal("0.07") * step
-        arena.sync()
-        found = arena.desks()[0].get(left)["limit"], arena.desks()[1].get(right)["limit"]
-        assert [Decimal(value) for value in found] == [wanted, wanted]
 
 
 def test_i21_computed_totals_are_compared_and_never_sent(build: Builder) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .mutant import ROOT, Mutant
+from .seeds import FOUND
 
 COPIED = ("connector", "tests", "mappings", "pyproject.toml", "config.example.yaml")
 # What starts a database server of its own is slow, and would outlive a run that is cut short.
@@ -68,21 +69,38 @@ def run_one(folder: Path, test: str, seconds: float) -> Ran:
     return _pytest(folder, [test], seconds)
 
 
+def run_simulator(folder: Path, seeds: int, seconds: float) -> Ran:
+    """Let the simulator play so many seeds in the copy, until its judge finds something. Raises BrokenError."""
+    ran = _run(folder, ["-m", "tests.mutants.seeds", str(seeds)], seconds)
+    if ran is None:
+        return Ran(None, ended=False)
+    code, output = ran
+    lines = output.strip().splitlines()
+    if code not in (0, FOUND) or not lines:
+        raise BrokenError(f"the simulator ended with {code}: {' / '.join(lines[-3:])}")
+    return Ran(lines[-1] if code == FOUND else None)
+
+
 def _pytest(folder: Path, what: list[str], seconds: float) -> Ran:
-    command = [sys.executable, "-m", "pytest", "-x", "--tb=no", "-p", "no:xdist"]
-    command += [f"--basetemp={folder / 'scratch'}", *what]
+    command = ["-m", "pytest", "-x", "--tb=no", "-p", "no:xdist", f"--basetemp={folder / 'scratch'}", *what]
+    ran = _run(folder, command, seconds)
+    return Ran(None, ended=False) if ran is None else _read(*ran)
+
+
+def _run(folder: Path, command: list[str], seconds: float) -> tuple[int, str] | None:
+    """Exit code and output of Python in the copy; None when the time was up."""
     environment = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "400"}
     process = subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        start_new_session=True,
+        [sys.executable, *command], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, start_new_session=True,
     )  # fmt: skip
     try:
         output, _ = process.communicate(timeout=max(seconds, 1.0))
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        return Ran(None, ended=False)
-    return _read(process.returncode, output)
+        return None
+    return process.returncode, output
 
 
 def _read(code: int, output: str) -> Ran:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .mutant import Mutant
 
 APPLY = "connector/engine/apply.py"
+SEND = "connector/engine/send.py"
 OUTCOMES = "connector/engine/outcomes.py"
 DRAFT = "connector/engine/draft.py"
 DRAFTER = "connector/engine/drafter.py"
@@ -26,9 +27,9 @@ IN_APPLY = (
         "sent before it is marked",
         "A write without condition goes out while its note says that it was never sent.",
         "3 T2",
-        APPLY,
-        "        yield from commit(lambda tx: mark_sent(tx, work, ready, at), durable=True)\n",
-        "        pass\n",
+        SEND,
+        "            yield from commit(lambda tx: mark_sent(tx, work, ready, at), durable=True)\n",
+        "            pass\n",
         ("tests/invariants/test_holes_writes.py mark", "tests/faults/test_faults_outcomes.py update"),
     ),
     Mutant(
@@ -53,7 +54,7 @@ IN_APPLY = (
         "no second look before a write",
         "A write without condition goes out although the record moved since it was planned.",
         "3 T1, I7",
-        APPLY,
+        SEND,
         "if record is None or planned is None or record.version != planned.version:",
         "if record is None or planned is None:",
         ("tests/invariants/test_i07_to_i08.py conditional", "tests/laws/test_sync_machine.py unconditional"),
@@ -68,12 +69,21 @@ IN_APPLY = (
         ("tests/simulator/test_found.py second_look",),
     ),
     Mutant(
+        "whole batch looked at first",
+        "All that is written without condition is read again at once, however many calls are made after it.",
+        "3 T1, I7",
+        SEND,
+        "        yield from _look_again(work, [p for part in wave for p in part], sent)\n",
+        "        if start == 0:\n            yield from _look_again(work, pending, sent)\n",
+        ("tests/invariants/test_i07_to_i08.py gap",),
+    ),
+    Mutant(
         "half a plan goes out",
         "A record moved and its write is given up; the write on the other side, planned from it, is sent all the same.",
         "3 T1, I42",
-        APPLY,
-        "for p in draft.pending if p.thread.link.id in moved}",
-        "for p in draft.pending if p.write.token in shown and shown[p.write.token] != p.thread.item.records[p.side]}",
+        SEND,
+        "        if pending.thread.link.id in sent.moved:\n",
+        "        if pending in loose and fresh.get(_place(pending)) != pending.thread.item.records[pending.side]:\n",
         ("tests/simulator/test_found.py merged_right_before",),
     ),
     Mutant(
@@ -108,16 +118,16 @@ IN_APPLY = (
         "outcomes shuffled",
         "The answers of a batch are given to its writes in another order.",
         "3, I34",
-        APPLY,
-        "for p, outcome in zip(part, answer.outcomes, strict=True)}",
-        "for p, outcome in zip(sorted(part, key=lambda p: p.write.token), answer.outcomes, strict=True)}",
+        SEND,
+        "for p, outcome in zip(part, outcomes, strict=True)}",
+        "for p, outcome in zip(sorted(part, key=lambda p: p.write.token), outcomes, strict=True)}",
         ("tests/faults/test_faults_outcomes.py rejected", "tests/unit/engine/test_engine_first_sync.py second_run"),
     ),
     Mutant(
         "lost batch answer taken for a refusal",
         "An answer with too few results counts as if nothing had been written.",
         "3, I34",
-        APPLY,
+        SEND,
         "lost = UncertainError(",
         "lost = TransientError(",
         ("tests/invariants/test_holes_writes.py too_few",),

@@ -77,10 +77,11 @@ IN_MERGE = (
         "deleted wins over changed",
         "A record deleted here and changed there is deleted there, too.",
         "I17, 2.2",
-        RECORDS,
-        "(_D, _C): Step.HOLD,",
-        "(_D, _C): Step.DELETE_RIGHT,",
-        ("tests/unit/merge/test_record_table.py",),
+        "connector/engine/endings.py",
+        "    if conflict is None or conflict.choice is None:\n        _hold(drafter, thread, reason)\n",
+        "    if reason == CHANGED:\n        return _delete(drafter, thread, deleted_side(item).other)\n"
+        "    if conflict is None or conflict.choice is None:\n        _hold(drafter, thread, reason)\n",
+        ("tests/unit/engine/test_engine_endings.py deleted_here", "tests/invariants/test_i17_to_i18.py i17"),
     ),
     Mutant(
         "missing taken for deleted",

@@ -1,6 +1,7 @@
 """Puts each mutant into a copy of the program and sees whether a test of `make test` notices.
 
 A test that fails with a mutant counts only when it passes without one. `python -m tests.mutants.run --help`
+With `--simulator SEEDS` a second column says which bugs of engine and merge the simulator finds all by itself.
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from .bench import BrokenError, Clock, Ran, copied, run_one, run_tests
+from .bench import BrokenError, Clock, Ran, copied, run_one, run_simulator, run_tests
 from .catalogue import MUTANTS
 from .mutant import Mutant
 
 WORKERS = 2
+UNDECIDED = "not decided"
+PLAYED = ("connector/engine/", "connector/merge/")
+"""What the simulator is asked about: of the rest it plays too little."""
 SECONDS = 1800.0
 SMOKE = ("tests/unit/merge/test_record_table.py", "tests/unit/engine/test_engine_edits.py")
 # After a mutant's own hints: the fast ones first, then those that try most things.
@@ -42,7 +47,10 @@ CATCHERS = (
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one mutant. caught_by: the test that noticed, "" for none. problem: why nobody can say."""
+    """What became of one mutant. caught_by: the test that noticed, "" for none. problem: why nobody can say.
+
+    simulator: what the simulator and its judge found, "" for nothing; None where it was not asked.
+    """
 
     name: str
     rule: str
@@ -51,13 +59,20 @@ class Result:
     caught_by: str
     seconds: float
     problem: str = ""
+    simulator: str | None = None
 
     @property
     def caught(self) -> bool:
         return bool(self.caught_by) and not self.problem
 
+    @property
+    def found(self) -> bool:
+        """Whether the simulator found it by itself."""
+        return bool(self.simulator) and UNDECIDED not in str(self.simulator)
+
     def __str__(self) -> str:
-        return f"{self.name:<48}  {self.problem or self.caught_by or 'SURVIVED'}  ({self.seconds:.0f} s)"
+        tests = f"{self.name:<48}  {self.problem or self.caught_by or 'SURVIVED'}  ({self.seconds:.0f} s)"
+        return tests if self.simulator is None else f"{tests}  simulator: {self.simulator or 'NOTHING'}"
 
 
 class Unmutated:
@@ -68,12 +83,14 @@ class Unmutated:
         self._known: dict[str, bool] = {}
         self._lock = threading.Lock()
 
-    def check(self) -> None:
-        """Raises BrokenError when the copy does not work."""
+    def check(self, seeds: int = 0) -> None:
+        """Raises BrokenError when the copy does not work, or its seeds find something."""
         for selection in SMOKE:
             ran = run_tests(self.folder, selection, SECONDS)
             if ran != Ran(None):
                 raise BrokenError(f"{ran.failed or selection} fails without any mutant. Make the tests pass first.")
+        if seeds and (ran := run_simulator(self.folder, seeds, SECONDS)) != Ran(None):
+            raise BrokenError(f"the simulator says without any mutant: {ran.failed or 'not decided'}")
 
     def passes(self, test: str) -> bool:
         with self._lock:
@@ -82,8 +99,20 @@ class Unmutated:
             return self._known[test]
 
 
-def judge(mutant: Mutant, unmutated: Unmutated, *, limit: float, hints_only: bool = False) -> Result:
-    """Run the catchers, hints first, until one fails or `limit` seconds are over."""
+def judge(mutant: Mutant, unmutated: Unmutated, *, limit: float, hints_only: bool = False, seeds: int = 0) -> Result:
+    """Run the catchers, hints first, until one fails or `limit` seconds are over. seeds: and so many by themselves."""
+    result = _by_tests(mutant, unmutated, limit=limit, hints_only=hints_only)
+    if not seeds or not mutant.file.startswith(PLAYED):
+        return result
+    try:
+        with copied(mutant, unmutated.folder) as folder:
+            ran = run_simulator(folder, seeds, limit)
+    except (BrokenError, ValueError) as error:
+        return replace(result, problem=result.problem or str(error))
+    return replace(result, simulator=(ran.failed or "") if ran.ended else f"{UNDECIDED} in {limit:.0f} s")
+
+
+def _by_tests(mutant: Mutant, unmutated: Unmutated, *, limit: float, hints_only: bool) -> Result:
     clock = Clock()
 
     def result(caught_by: str = "", problem: str = "") -> Result:
@@ -98,18 +127,21 @@ def judge(mutant: Mutant, unmutated: Unmutated, *, limit: float, hints_only: boo
                     sound = unmutated.passes(ran.failed)
                     return result(ran.failed, "" if sound else f"{ran.failed} fails without any mutant, too")
                 if not ran.ended:
-                    return result(problem=f"not decided in {limit:.0f} s")
+                    return result(problem=f"{UNDECIDED} in {limit:.0f} s")
     except (BrokenError, ValueError) as error:
         return result(problem=str(error))
     return result()
 
 
-def judge_all(mutants: Sequence[Mutant], *, limit: float, workers: int, hints_only: bool) -> list[Result]:
+def judge_all(
+    mutants: Sequence[Mutant], *, limit: float, workers: int, hints_only: bool, seeds: int = 0
+) -> list[Result]:
     """Every mutant, `workers` at a time; a line as each is decided. Raises BrokenError."""
     with copied() as folder, ThreadPoolExecutor(workers) as pool:
         unmutated = Unmutated(folder)
-        unmutated.check()
-        tasks = [pool.submit(judge, mutant, unmutated, limit=limit, hints_only=hints_only) for mutant in mutants]
+        unmutated.check(seeds)
+        how: dict[str, Any] = {"limit": limit, "hints_only": hints_only, "seeds": seeds}
+        tasks = [pool.submit(judge, mutant, unmutated, **how) for mutant in mutants]
         found = []
         for task in as_completed(tasks):
             found.append(task.result())
@@ -121,7 +153,10 @@ def judge_all(mutants: Sequence[Mutant], *, limit: float, workers: int, hints_on
 def report(results: Sequence[Result]) -> list[str]:
     """The lines at the end: what was not caught, and how many were."""
     lines = [f"not caught: {r.name} ({r.rule}): {r.problem or r.says}" for r in results if not r.caught]
-    return [*lines, f"caught {sum(result.caught for result in results)} of {len(results)}"]
+    lines.append(f"caught {sum(result.caught for result in results)} of {len(results)}")
+    played = [result for result in results if result.simulator is not None]
+    lines += [f"not found by the simulator: {r.name} ({r.rule}): {r.says}" for r in played if not r.found]
+    return [*lines, *([f"the simulator found {sum(r.found for r in played)} of {len(played)}"] if played else [])]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -132,6 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=WORKERS, help=f"mutants at a time ({WORKERS})")
     parser.add_argument("--limit", type=float, default=SECONDS, help=f"seconds per mutant ({SECONDS:.0f})")
     parser.add_argument("--hints", action="store_true", help="run only the tests most likely to notice")
+    parser.add_argument("--simulator", type=int, default=0, metavar="SEEDS", help="what do so many seeds find alone?")
     chosen = parser.parse_args(arguments)
     unknown = sorted(set(chosen.only or ()) - {mutant.name for mutant in MUTANTS})
     if unknown:
@@ -139,7 +175,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     mutants = [mutant for mutant in MUTANTS if chosen.only is None or mutant.name in chosen.only]
     try:
-        results = judge_all(mutants, limit=chosen.limit, workers=max(1, chosen.workers), hints_only=chosen.hints)
+        how: dict[str, Any] = {"limit": chosen.limit, "hints_only": chosen.hints, "seeds": chosen.simulator}
+        results = judge_all(mutants, workers=max(1, chosen.workers), **how)
     except BrokenError as error:
         print(error, file=sys.stderr)
         return 2

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from . import bench, run
+from . import bench, run, seeds
 from .bench import BrokenError, Ran
 from .catalogue import MUTANTS
 from .mutant import ROOT
@@ -76,6 +76,49 @@ def test_a_test_that_fails_without_the_mutant_too_catches_nothing(answers: dict[
 def test_a_mutant_that_takes_too_long_is_not_caught(answers: dict[str, Ran]) -> None:
     answers["hint a"] = Ran(None, ended=False)
     assert not judged().caught
+
+
+@pytest.mark.parametrize(("says", "found"), [("row 6 in seed 7", 1), (None, 0)])
+def test_what_the_simulator_finds_alone_is_a_column_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, answers: dict[str, Ran], says: str | None, found: int
+) -> None:
+    monkeypatch.setattr(run, "run_simulator", lambda folder, seeds, seconds: Ran(says))
+    result = judge(MUTANT, cast(Unmutated, Sound()), limit=60.0, seeds=20)
+    assert not result.caught
+    assert str(result).endswith(f"simulator: {says or 'NOTHING'}")
+    assert report([result])[-1] == f"the simulator found {found} of 1"
+    assert judged().simulator is None
+
+
+def test_the_simulator_is_asked_about_engine_and_merge_only(answers: dict[str, Ran]) -> None:
+    other = replace(MUTANT, file="connector/state/work.py")
+    assert judge(other, cast(Unmutated, Sound()), limit=60.0, seeds=20).simulator is None
+
+
+def test_the_simulator_that_is_not_decided_has_found_nothing(
+    monkeypatch: pytest.MonkeyPatch, answers: dict[str, Ran]
+) -> None:
+    monkeypatch.setattr(run, "run_simulator", lambda folder, seeds, seconds: Ran(None, ended=False))
+    assert not judge(MUTANT, cast(Unmutated, Sound()), limit=60.0, seeds=20).found
+
+
+@pytest.mark.parametrize(
+    ("code", "output", "ran"),
+    [(0, "nothing in 3 seeds", Ran(None)), (3, "warns\nI7 in seed 2\n", Ran("I7 in seed 2"))],
+)
+def test_the_finding_is_read_from_what_the_simulator_prints(
+    monkeypatch: pytest.MonkeyPatch, code: int, output: str, ran: Ran
+) -> None:
+    monkeypatch.setattr(bench, "_run", lambda folder, command, seconds: (code, output))
+    assert bench.run_simulator(ROOT, 3, 60.0) == ran
+    monkeypatch.setattr(bench, "_run", lambda folder, command, seconds: (1, "Traceback"))
+    with pytest.raises(BrokenError):
+        bench.run_simulator(ROOT, 3, 60.0)
+
+
+def test_the_seeds_of_the_program_as_it_is_find_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert seeds.main(2) == 0
+    assert capsys.readouterr().out == "nothing in 2 seeds\n"
 
 
 @pytest.mark.parametrize(

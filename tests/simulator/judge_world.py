@@ -44,14 +44,24 @@ class Court:
         return OBJECTS[entity][SIDES.index(side)]
 
     def write(
-        self, side: Side, entity: str, op: Op, key: Key | None = None, token: str | None = None, **fields: Any
+        self,
+        side: Side,
+        entity: str,
+        op: Op,
+        key: Key | None = None,
+        token: str | None = None,
+        *,
+        lost: bool = False,
+        **fields: Any,
     ) -> Key:
-        """One write as a connector would send it; the key it went to."""
+        """One write as a connector would send it; the key it went to. lost: it is done, and nobody is told."""
+        if lost:
+            self.trick(side, Trick("write", "some-lost", number=255))
         body = b"" if op is Op.DELETE else msgspec.json.encode(fields)
         write = Write(op, key, body, None, token or f"t{next(self._tokens)}")
         outcome = self.system(side).write(self.object(entity, side), [write]).outcomes[0]
-        assert outcome.error is None, outcome.error
-        return str(outcome.key)
+        assert lost or outcome.error is None, outcome.error
+        return list(self.system(side).live(self.object(entity, side)))[-1] if lost else str(outcome.key)
 
     def trick(self, side: Side, trick: Trick) -> None:
         """Let this go wrong in that system."""
@@ -96,9 +106,14 @@ def report(sync: str = "accounts", status: str = "done", trouble: tuple[str, ...
 
 
 @contextmanager
-def opened(profile: str = GUARDED, policy: str = "manual") -> Iterator[Court]:
-    """A court over an empty world of that profile and policy."""
+def opened(profile: str = GUARDED, policy: str = "crm-wins", *, listed: bool = True) -> Iterator[Court]:
+    """A court over an empty world of that profile and policy. listed: an earlier run has read both systems."""
     world = make_world(PROFILES[profile], POLICIES[policy])
+    if listed:
+        with world.store.begin() as tx:
+            for spec in world.specs.values():
+                for side in SIDES:
+                    tx.set_cursor(spec.kind, side, "0")
     judge = Judge(world, PROFILES[profile], POLICIES[policy])
     for system in (world.crm, world.erp):
         system.watchers.append(judge.seen)

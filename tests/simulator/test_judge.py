@@ -95,6 +95,7 @@ def test_counts_that_do_not_fit_what_happened(court: Court, told: Any) -> None:
 def test_a_run_that_says_less_than_it_did(court: Court) -> None:
     company(court)
     assert {finding.rule for finding in court.judge.run_ended(report(read=1, unchanged=1))} == {"counts"}
+    company(court, "Globex")
     assert court.judge.run_ended(report(read=1, created=1)) == []
 
 

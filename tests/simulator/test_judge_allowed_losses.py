@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from judge_world import GUARDED, UNGUARDED, Court, company, ids, opened, order, positions, report
 
@@ -12,7 +13,7 @@ from connector.model.records import Op, Write
 from connector.model.rows import IntentRow, IntentState, LinkState
 from connector.model.values import Side, Sides, maybe
 from connector.testing.simulator.systems import Trick
-from connector.testing.world import account, customer
+from connector.testing.world import account, customer, line
 
 LEFT, RIGHT = Side.LEFT, Side.RIGHT
 CREATE, UPDATE, DELETE, SENT = Op.CREATE, Op.UPDATE, Op.DELETE, IntentState.SENT
@@ -99,6 +100,65 @@ def test_i7_a_line_that_nothing_tells_from_another_may_come_twice_after_the_stor
         twice = [*positions(("a", "2", "1.50"), a=ids(court, made)["a"]), *positions(("a", "7", "9.00"))]
         court.write(RIGHT, "order", UPDATE, made, positions=twice)
         assert ("I7" in court.rules()) is (differ == 1)
+
+
+@pytest.mark.parametrize(
+    ("profile", "lost"), [(UNGUARDED, False), (GUARDED, False), (GUARDED, True), (UNGUARDED, True)]
+)
+@pytest.mark.parametrize("done", [True, False])
+def test_i7_a_line_comes_twice_only_while_its_base_is_lost_whatever_guards_the_write(
+    profile: str, lost: bool, done: bool
+) -> None:
+    with opened(profile) as court:
+        deal, made = order(court, ("a", "2", "1.50"))
+        rows = court.world.crm.get("deals", deal)["lines"]
+        if lost:
+            court.judge.store_replaced()
+        if done:
+            court.judge.run_ended(report("orders", created=1))
+        court.world.crm.edit("deals", deal, lines=[{**rows[0], "quantity": "7", "unit_price": "9.00"}])
+        twice = [*positions(("a", "2", "1.50"), a=ids(court, made)["a"]), *positions(("a", "7", "9.00"))]
+        court.write(RIGHT, "order", UPDATE, made, positions=twice)
+        assert ("I7" in court.rules()) is not (lost and not done)
+
+
+@pytest.mark.parametrize(("found_out", "broken"), [(False, False), (True, True)])
+def test_i7_a_line_comes_twice_only_while_its_create_is_found_out_about(found_out: bool, broken: bool) -> None:
+    with opened() as court:
+        left, right = company(court, "Buyer")
+        shown = [line(None, "2", "1.50", description="a")]
+        deal = court.world.crm.add("deals", {"name": "O1", "company_id": left, "currency": "EUR", "lines": shown})
+        body = {"title": "O1", "customer": right, "cur": "EUR", "positions": positions(("a", "2", "1.50"))}
+        court.trick(RIGHT, Trick("write", "lost-after"))
+        with pytest.raises(UncertainError):
+            court.world.erp.write("orders", [Write(CREATE, None, msgspec.json.encode(body), None, "open")])
+        (made,) = court.world.erp.live("orders")
+        number, kind = court.link("order", deal, made), court.world.specs["order"].kind
+        with court.world.store.begin() as tx:
+            row = IntentRow("open", kind, number, RIGHT, "create", None, deal, b"", b"", "lines", None, SENT, 1.0, 1.0)
+            tx.put_intents([] if found_out else [row])
+        court.judge.run_ended(report("orders"))
+        rows = court.world.crm.get("deals", deal)["lines"]
+        court.world.crm.edit("deals", deal, lines=[{**rows[0], "quantity": "7", "unit_price": "9.00"}])
+        twice = [*positions(("a", "2", "1.50"), a=ids(court, made)["a"]), *positions(("a", "7", "9.00"))]
+        court.write(RIGHT, "order", UPDATE, made, positions=twice)
+        assert ("I7" in court.rules()) is broken
+
+
+@pytest.mark.parametrize(("price", "found"), [("1.50", set()), ("1.60", {"I6", "I21"})])
+def test_i21_the_money_of_lines_that_nothing_tells_apart_is_judged(price: str, found: set[str]) -> None:
+    with opened() as court:
+        deal, made = order(court, ("a", "2", "1.50"))
+        (row,) = court.world.crm.get("deals", deal)["lines"]
+        changed = {**row, "quantity": "7", "unit_price": "9.00"}
+        court.world.crm.edit("deals", deal, lines=[changed])
+        court.judge.store_replaced()
+        twice = [*positions(("a", "2", "1.50"), a=ids(court, made)["a"]), *positions(("a", "7", "9.00"))]
+        court.write(RIGHT, "order", UPDATE, made, positions=twice)
+        again = line(None, "2", price, description="a")
+        court.write(LEFT, "order", UPDATE, deal, lines=[changed, again])
+        rules = {finding.rule for finding in court.sentences()}
+        assert {"I6", "I21"} & rules == found
 
 
 @pytest.mark.parametrize(("typed", "broken"), [("7", False), ("8", True)])

@@ -93,9 +93,9 @@ def test_i9_where_nothing_tells_a_record_from_another_a_create_sent_again_is_a_k
 ) -> None:
     with opened(NOTHING) as court:
         court.world.crm.add("companies", account("Acme", tax_id=tax_id))
-        for token in ("t", "t" if again else "u"):
+        for token, lost in (("t", again), ("t" if again else "u", False)):
             shown = {"title": "Acme", "cur": "EUR", "blocked": False, "vat_number": tax_id}
-            court.write(RIGHT, "account", CREATE, None, token, **shown)
+            court.write(RIGHT, "account", CREATE, None, token, lost=lost, **shown)
         assert court.rules() == (set() if limit else {"I9"})
         assert bool(court.judge.verdicts.limits) is limit
 
@@ -104,7 +104,8 @@ def test_i9_a_natural_key_that_two_records_share_tells_nothing() -> None:
     with opened(NOTHING) as court:
         for name in ("Acme", "Globex"):
             court.world.crm.add("companies", account(name, tax_id="T1"))
-            court.write(RIGHT, "account", CREATE, None, name, title=name, cur="EUR", blocked=False, vat_number="T1")
+            shown = {"title": name, "cur": "EUR", "blocked": False, "vat_number": "T1"}
+            court.write(RIGHT, "account", CREATE, None, name, lost=True, **shown)
         court.write(RIGHT, "account", CREATE, None, "Acme", title="Acme", cur="EUR", blocked=False, vat_number="T1")
         assert court.rules() == set()
 
@@ -128,10 +129,12 @@ def test_i9_the_image_of_a_record_whose_create_had_no_answer_is_a_limit_where_it
 @pytest.mark.parametrize("lost", [True, False])
 def test_i9_a_record_created_again_because_the_store_was_lost_may_meet_the_one_that_is_restored(lost: bool) -> None:
     with opened() as court:
-        left, right = company(court)
+        left = court.world.crm.add("companies", account("Acme"))
+        right = court.write(RIGHT, "account", CREATE, title="Acme", cur="EUR", blocked=False)
+        if not lost:
+            court.link("account", left, right)
         court.world.erp.remove("customers", right)
-        if lost:
-            court.judge.store_replaced()
+        court.judge.store_replaced()
         again = court.write(RIGHT, "account", CREATE, title="Acme", cur="EUR", blocked=False)
         court.world.erp.restore("customers", right)
         found = {finding.rule for finding in court.sentences()}
@@ -161,7 +164,7 @@ def test_i9_a_create_without_an_answer_is_sent_again_beside_what_people_typed_wh
         if known:
             court.read(RIGHT, "account", typed)
         shown = {"title": "Acme", "cur": "EUR", "blocked": False, "vat_number": "T1"}
-        made = court.write(RIGHT, "account", CREATE, None, "t", **shown)
+        made = court.write(RIGHT, "account", CREATE, None, "t", lost=not answered, **shown)
         if answered:
             court.link("account", left, made)
         court.world.erp.remove("customers", made)
@@ -216,12 +219,12 @@ def test_i44_a_record_that_is_not_linked_needs_a_row(court: Court) -> None:
 @pytest.mark.parametrize("row", ["dead", "hint"])
 def test_i44_a_dead_letter_or_a_hint_says_why(court: Court, row: str) -> None:
     key = court.world.crm.add("companies", account("Acme"))
-    kind = court.world.specs["account"].kind
+    kind, now = court.world.specs["account"].kind, court.world.clock.now()
     with court.world.store.begin() as tx:
         if row == "dead":
-            tx.put_dead([DeadRow(kind, LEFT, key, "create", "refused", "refused", 1.0, 1)])
+            tx.put_dead([DeadRow(kind, LEFT, key, "create", "refused", "refused", now, 1)])
         else:
-            tx.put_hints([HintRow(kind, LEFT, key, None, "waits", 1.0, first=1.0)])
+            tx.put_hints([HintRow(kind, LEFT, key, None, "waits", now + 900, 0, f"{kind}/left/C9", 1.0)])
     assert court.rules(rest=True) == set()
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
 from judge_world import UNGUARDED, Court, company, ids, opened, order, positions, report
 
+from connector.errors import UncertainError
 from connector.merge.rules import Drift, Flow
 from connector.model.plan import Report
 from connector.model.records import Op
@@ -91,6 +93,78 @@ def test_i7_an_edit_the_connector_had_read_is_no_window() -> None:
         court.read(RIGHT, "account", right)
         court.write(RIGHT, "account", UPDATE, right, tel="v2")
         assert court.rules() == {"I7"}
+
+
+@pytest.mark.parametrize(
+    ("between", "broken"), [("nothing", False), ("call", True), ("call beside it", False), ("call of another", False)]
+)
+def test_i7_the_window_of_an_unguarded_write_is_the_time_of_one_call(between: str, broken: bool) -> None:
+    with opened(UNGUARDED) as court, ExitStack() as beside:
+        left, right = company(court, phone="v1")
+        _, other = company(court, "Globex", phone="v1")
+        court.world.crm.edit("companies", left, phone="v2")
+        court.read(RIGHT, "account", right)
+        if between == "call beside it":
+            beside.enter_context(court.judge.abreast())
+        court.judge.process = "second" if between == "call of another" else ""
+        if between != "nothing":
+            court.read(RIGHT, "account", other)
+        court.judge.process = ""
+        court.world.erp.edit("customers", right, tel="v3")
+        court.write(RIGHT, "account", UPDATE, right, tel="v2")
+        assert ("I7" in court.rules()) is broken
+        assert [finding.rule for finding in court.judge.verdicts.narrowed] == ["I7"] * (not broken)
+
+
+def test_i7_an_edit_made_while_an_unguarded_write_is_on_its_way_is_in_the_window_whatever_came_before() -> None:
+    with opened(UNGUARDED) as court:
+        left, right = company(court, phone="v1")
+        court.world.crm.edit("companies", left, phone="v2")
+        court.read(RIGHT, "account", right)
+        court.read(LEFT, "account", left)
+        court.trick(RIGHT, Trick("write", "late", number=100))
+        with pytest.raises(UncertainError):
+            court.write(RIGHT, "account", UPDATE, right, tel="v2")
+        court.world.erp.edit("customers", right, tel="v3")
+        court.world.clock.advance(200)
+        court.read(LEFT, "account", left)
+        court.read(RIGHT, "account", right)
+        assert court.rules() == set()
+        assert [finding.rule for finding in court.judge.verdicts.narrowed] == ["I7"]
+
+
+@pytest.mark.parametrize("looked", [True, False])
+def test_i17_an_unguarded_delete_that_is_sent_again_goes_by_the_look_before_it(looked: bool) -> None:
+    with opened(UNGUARDED) as court:
+        left, right = company(court, phone="v1")
+        court.world.crm.remove("companies", left)
+        court.read(RIGHT, "account", right)
+        court.trick(RIGHT, Trick("write", "down"))
+        with pytest.raises(UncertainError):
+            court.write(RIGHT, "account", Op.DELETE, right, "t")
+        if looked:
+            court.world.erp.edit("customers", right, tel="v3")
+        court.read(RIGHT, "account", right)
+        if not looked:
+            court.world.erp.edit("customers", right, tel="v3")
+        court.write(RIGHT, "account", Op.DELETE, right, "t")
+        assert ("I17" in court.rules()) is looked
+        assert [finding.rule for finding in court.judge.verdicts.narrowed] == ["I17"] * (not looked)
+
+
+@pytest.mark.parametrize("between", [True, False])
+def test_i17_the_window_of_an_unguarded_delete_is_the_time_of_one_call(between: bool) -> None:
+    with opened(UNGUARDED) as court:
+        left, right = company(court, phone="v1")
+        _, other = company(court, "Globex")
+        court.world.crm.remove("companies", left)
+        court.read(RIGHT, "account", right)
+        if between:
+            court.read(RIGHT, "account", other)
+        court.world.erp.edit("customers", right, tel="v3")
+        court.write(RIGHT, "account", Op.DELETE, right)
+        assert ("I17" in court.rules()) is between
+        assert [finding.rule for finding in court.judge.verdicts.narrowed] == ["I17"] * (not between)
 
 
 def test_i7_what_another_process_read_does_not_count_for_this_one() -> None:

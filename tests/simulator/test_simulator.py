@@ -6,22 +6,27 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from connector.engine import units
+from connector.engine import send, units
+from connector.engine.draft import Pending
+from connector.engine.effects import Effects
+from connector.engine.work import Work
 from connector.merge.fields import Cell, Decision, Verb, decide
 from connector.merge.rules import Unit
+from connector.model.values import Sides
 from connector.testing.simulator import campaign
 from connector.testing.simulator.__main__ import main
 from connector.testing.simulator.campaign import USER_VERBS, play_tasks, run_campaign, tasks
 from connector.testing.simulator.driver import STORE_TRICKS
 from connector.testing.simulator.people import ScriptError
 from connector.testing.simulator.play import Setup, read_script
-from connector.testing.simulator.profiles import POLICIES, PROFILES
+from connector.testing.simulator.profiles import POLICIES, PROFILES, Profile
 from connector.testing.simulator.shrink import shrink
 from connector.testing.simulator.systems import TRICKS
 
@@ -36,19 +41,32 @@ DAY = [
 ]
 
 
+def _logs_in_other_processes(play: str) -> set[bytes]:
+    """What that code prints where sets are in one order, and where they are in another."""
+    return {
+        subprocess.run(
+            [sys.executable, "-c", play], env={**os.environ, "PYTHONHASHSEED": seed}, check=True, capture_output=True
+        ).stdout
+        for seed in ("3", "5")
+    }
+
+
 def test_a_seed_gives_the_same_event_log_in_any_process() -> None:
     code = (
         "from connector.testing.simulator.play import Setup;"
         "setup = Setup('lagging', 'newest');"
         "print([setup.play(setup.seed(seed)).digest for seed in range(2)])"
     )
-    logs = {
-        subprocess.run(
-            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, check=True, capture_output=True
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert len(logs) == 1
+    assert len(_logs_in_other_processes(code)) == 1
+
+
+def test_records_that_a_full_run_did_not_list_are_read_in_the_same_order_in_any_process() -> None:
+    script = Path(__file__).parent / "found" / "order_of_customers_merged_crosswise.txt"
+    code = (
+        "from pathlib import Path; from connector.testing.simulator.play import read_script;"
+        f"setup, lines = read_script(Path({str(script)!r})); print(setup.play(lines).digest)"
+    )
+    assert len(_logs_in_other_processes(code)) == 1
 
 
 def test_a_seed_gives_the_same_event_log_whichever_store_keeps_the_state() -> None:
@@ -112,6 +130,37 @@ def test_an_engine_that_overwrites_conflicts_is_found_out(monkeypatch: pytest.Mo
     lines = [*DAY[:3], "edit crm account 0 phone=v8", "edit erp account 1 phone=v9", "sync account"]
     rules = {rule for rule, _ in Setup("cuis", "manual").play(lines).findings}
     assert rules & {"I7", "I8"}
+
+
+@pytest.mark.parametrize("careless", [False, True])
+def test_an_engine_that_reads_a_whole_batch_again_before_its_first_call_is_found_out(
+    monkeypatch: pytest.MonkeyPatch, careless: bool
+) -> None:
+    """A person edits the last of six records in turn before each step of the run that writes them, one by one."""
+    look = send._look_again
+
+    def all_at_once(work: Work, wave: Sequence[Pending], sent: send.Sent) -> Effects[None]:
+        if not sent.outcomes:
+            yield from look(work, whole, sent)
+
+    def noted(work: Work, pending: Sequence[Pending]) -> list[list[Pending]]:
+        whole[:] = pending
+        return calls(work, pending)
+
+    whole: list[Pending] = []
+    calls = send._calls
+    if careless:
+        monkeypatch.setattr(send, "_look_again", all_at_once)
+        monkeypatch.setattr(send, "_calls", noted)
+    lines = [f"add crm account N{n} phone=a{n}" for n in range(6)] + ["sync account", "wait 30"]
+    lines += [f"edit crm account {n} phone=b{n}" for n in range(6)]
+    one = replace(PROFILES["-uis"].powers.left, batch_write=1, concurrency=1)
+    monkeypatch.setitem(PROFILES, "one by one", Profile("one by one", Sides(one, one)))
+    setup = Setup("one by one", "manual")
+    steps = [setup.play([*lines, f"sync account ; {n} edit erp account 5 phone=c"]) for n in range(5, 30)]
+    rules = {rule for played in steps for rule, _ in played.findings}
+    assert rules == ({"I7"} if careless else set())
+    assert careless or any(played.counts["narrowed window"] for played in steps)
 
 
 def test_the_totals_of_a_campaign_do_not_depend_on_the_number_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:

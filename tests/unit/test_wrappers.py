@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from connector.errors import (
     TransientError,
     UncertainError,
 )
-from connector.model.records import Finding, Page
+from connector.model.records import Finding, Op, Page, Write
 from connector.ports import Adapter
 from connector.rest.budget import Budget, Limits
 from connector.wrappers import Breaker, Budgeted, Logged, ReadOnly, Retrying, Wrapper, standard
@@ -146,6 +147,17 @@ def test_a_wait_beyond_patience_is_left_to_the_next_run() -> None:
         Retrying(inner, "crm", clock, patience=60.0).scan("things", None)
     assert len(inner.calls) == 1
     assert clock.slept == []
+
+
+@pytest.mark.parametrize(
+    ("op", "version", "tries"), [(Op.UPDATE, None, 1), (Op.DELETE, None, 1), (Op.UPDATE, "1", 2), (Op.CREATE, None, 2)]
+)
+def test_a_write_that_nothing_guards_does_not_wait_for_another_try(op: Op, version: str | None, tries: int) -> None:
+    """It was preceded by a look, which would be as old as the wait is long."""
+    inner, clock = Scripted(TransientError("x", after=30.0)), VirtualClock()
+    with pytest.raises(TransientError) if tries == 1 else nullcontext():
+        Retrying(inner, "crm", clock).write("things", [Write(op, "1", b"{}", version, "t")])
+    assert len(inner.calls) == tries
 
 
 def test_a_doubtful_write_is_never_sent_again() -> None:

@@ -45,11 +45,11 @@ class Desk:
             row = replace(row, prints=prints, choice=None)
         self.decided(link, row.unit, side)
         now = self.world.clock.now()
-        seen = Side.LEFT if link.keys.left is not None else Side.RIGHT
+        keys = {side: key for side in SIDES if (key := link.keys[side]) is not None}
         with self.world.store.begin() as tx:
             tx.put_conflicts([row])
             tx.choose(row.link, row.unit, side)
-            tx.put_hints([HintRow(link.kind, seen, str(link.keys[seen]), None, "resolved", now, first=now)])
+            tx.put_hints([HintRow(link.kind, s, key, None, "resolved", now, first=now) for s, key in keys.items()])
         return True
 
     def _prints(self, spec: SyncSpec, link: LinkRow, unit: str) -> Sides[bytes | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from connector.engine.effects import Call, Commit, Effect, Sleep
@@ -23,23 +24,29 @@ class SimDriver(CrashDriver):
 
     between: what happens right before an effect, by its number. backwards: lists of effects are carried out in reverse
     order, as parallel calls may be. tick: called whenever time may have passed. note: called with a line for the log.
-    commits: which of STORE_TRICKS hits the next commit, "" for none.
+    commits: which of STORE_TRICKS hits the next commit, "" for none. abreast: what lasts while a list is carried out.
     """
 
     def __init__(
-        self, world: World, tick: Callable[[], None], note: Callable[[str], None], commits: Callable[[], str]
+        self,
+        world: World,
+        tick: Callable[[], None],
+        note: Callable[[str], None],
+        commits: Callable[[], str],
+        abreast: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         super().__init__(Sides(world.crm, world.erp), world.store, world.clock, world.names)
         self.names = Sides(world.crm.name, world.erp.name)
         self.advance = world.clock.advance
-        self.tick, self.note, self.commits = tick, note, commits
+        self.tick, self.note, self.commits, self.abreast = tick, note, commits, abreast
         self.between: dict[int, list[Callable[[], None]]] = {}
         self.backwards = False
 
     def _several(self, effects: Sequence[Effect]) -> list[Any]:
-        if not self.backwards:
-            return super()._several(effects)
-        return super()._several(effects[::-1])[::-1]
+        with self.abreast():
+            if not self.backwards:
+                return super()._several(effects)
+            return super()._several(effects[::-1])[::-1]
 
     def _one(self, effect: Effect) -> Any:
         answer = super()._one(effect)

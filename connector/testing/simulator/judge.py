@@ -5,8 +5,9 @@ It knows what the systems show and what rows the store holds; how the engine wor
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from math import ceil
 from typing import Any
@@ -16,12 +17,13 @@ import msgspec
 from connector.errors import ConnectorError, Halted, UncertainError
 from connector.merge.guards import FLOOR_DELETES
 from connector.model.plan import PlanLine, Report
-from connector.model.records import Write, WriteResult
+from connector.model.records import Page, Write, WriteResult
 from connector.model.rows import LinkRow
 from connector.model.values import SIDES, Side
 from connector.testing.driver import Crash
 from connector.testing.memory import MemorySystem
 from connector.testing.simulator.judge_findings import Finding, Verdicts
+from connector.testing.simulator.judge_full import FullRules, Picture, picture
 from connector.testing.simulator.judge_rest import RestRules
 from connector.testing.simulator.judge_rows import MANY, Rows, read_rows
 from connector.testing.simulator.judge_things import Change
@@ -29,6 +31,7 @@ from connector.testing.simulator.judge_values import has_float
 from connector.testing.simulator.judge_writes import WriteRules
 from connector.testing.simulator.ledger import Ledger
 from connector.testing.simulator.profiles import Policy, Profile
+from connector.testing.simulator.systems import TrickySystem
 from connector.testing.tables import Touch
 from connector.testing.world import World
 
@@ -59,11 +62,16 @@ class Judge:
         self.writes = WriteRules(self.ledger, self.verdicts, profile)
         self._deletes: dict[str, deque[float]] = {entity: deque() for entity in world.specs}
         self._this_run: list[Change] = []
+        self._runs: Counter[str] = Counter()
+        self._answered: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._journal = 0
+        self._sends = 0
         self._whole = not self.ledger.records
         for side, system in ((Side.LEFT, world.crm), (Side.RIGHT, world.erp)):
             system.readers.append(partial(self._shown, side, system.name))
             system.write = self._listening(side, system, system.write)  # type: ignore[method-assign, assignment]
+            for method in ("changes", "scan"):
+                setattr(system, method, self._paging(side, system, method, getattr(system, method)))
 
     @property
     def process(self) -> str:
@@ -72,6 +80,11 @@ class Judge:
     @process.setter
     def process(self, name: str) -> None:
         self.ledger.process = name
+        self.writes.winners.goes_on(name)
+
+    def abreast(self) -> AbstractContextManager[None]:
+        """The calls of the process that are made meanwhile are made side by side."""
+        return self.ledger.turns.abreast(self.process)
 
     # -------------------------------------------------------------------------------------------- what is told
 
@@ -80,6 +93,7 @@ class Judge:
         change = self.ledger.take(touch)
         if change is None:
             return
+        self.writes.note_time(change.number)
         self.writes.judge(change)
         if change.ours:
             self._this_run.append(change)
@@ -95,11 +109,13 @@ class Judge:
                     self.ledger.name_of(s, entity, str(row.keys[s])) for s in SIDES if row.keys[s] is not None
                 }:
                     self.writes.decide(entity, name, unit)
+                self.writes.winners.choose(entity, row.keys, unit, side)
 
     def remapped(self, entity: str) -> None:
         """The sync has other fields from now on; what is open was decided before."""
         kind = self.world.specs[entity].kind
         self.writes.earlier |= {row.token for row in self.world.look("open_intents", kind, "", MANY)}
+        self.writes.winners.remapped(entity)
 
     def store_ends(self) -> None:
         """The store is about to go back to an older copy of itself."""
@@ -111,6 +127,7 @@ class Judge:
         self._journal = 0
 
     def _shown(self, side: Side, name: str, object_: str, records: Sequence[Any]) -> None:
+        self.ledger.turns.called(self.process)
         place = self.ledger.place.get((name, object_))
         if place is not None:
             self.ledger.shown(side, place[1], records)
@@ -124,27 +141,34 @@ class Judge:
         """
 
         def overheard(object: str, writes: Sequence[Write]) -> WriteResult:  # noqa: A002
+            self.ledger.turns.called(self.process)
             place = self.ledger.place.get((system.name, object))
             if place is None:
                 return write(object, writes)
             self.ledger.sent(side, place[1], writes, self.world.clock.now())
             self.writes.sent(side, place[1], writes)
+            self.writes.creates_sent(side, place[1], writes)
+            self._sends += len(writes)
             if self.world.specs[place[1]].systems[side].capabilities.decimals == "string":
                 for item in writes:
                     if item.body and has_float(msgspec.json.decode(item.body)):
                         self.verdicts.find("I21", f"{system.name} {object} {item.key}: a float in a body")
             tokens = [item.token for item in writes]
+            self.ledger.turns.carried_out = frozenset(tokens)
             try:
                 result = write(object, writes)
             except ConnectorError:
                 self._unsure(tokens)
                 raise
+            finally:
+                self.ledger.turns.carried_out = frozenset()
             if len(result.outcomes) != len(tokens):
                 self._unsure(tokens)  # which result belongs to which write, nobody can say
                 return result
             sure = dict(zip(tokens, result.outcomes, strict=True))
             self._unsure(t for t in tokens if isinstance(sure[t].error, UncertainError))
-            self.ledger.open -= {t for t in tokens if sure[t].error is None}
+            self.ledger.open -= (done := {token for token in tokens if sure[token].error is None})
+            self._answered[self.process, place[1]] |= done
             self.ledger.shown(side, place[1], [o.record for o in result.outcomes if o.record is not None])
             for outcome in result.outcomes:
                 if outcome.error is None and outcome.record is None and outcome.key is not None:
@@ -153,9 +177,29 @@ class Judge:
 
         return overheard
 
+    def _paging(
+        self, side: Side, system: MemorySystem, method: str, list_: Callable[[str, str | None], Page]
+    ) -> Callable[[str, str | None], Page]:
+        """The system's listing, overheard: what a run may take for all there is."""
+
+        def overheard(object: str, cursor: str | None) -> Page:  # noqa: A002
+            found = self.ledger.place.get((system.name, object))
+            if found is None:
+                return list_(object, cursor)
+            now, hidden = self.world.clock.now(), system.hidden if isinstance(system, TrickySystem) else {}
+            gone = [key for key, until in hidden.items() if until > now]
+            if method == "changes":
+                self.writes.pages.asked(self.process, found, self.ledger.number, now, gone)
+            page = list_(object, cursor)
+            self.writes.pages.answered(self.process, method, found, cursor, page)
+            return page
+
+        return overheard
+
     def _unsure(self, tokens: Iterable[str]) -> None:
         """These writes had no answer; they are open until the store says otherwise."""
         fresh = set(tokens)
+        self.writes.unknown |= fresh
         self.ledger.unsure |= fresh
         self.ledger.open |= fresh
 
@@ -164,6 +208,7 @@ class Judge:
     def plan_ended(self) -> None:
         """A plan is over: it changes nothing (I37), so what it was shown is known to no run that comes after it."""
         self.ledger.forget(lose=True)
+        self.writes.pages.ended(self.process)
 
     def run_ended(self, result: Report | BaseException) -> list[Finding]:
         """Cheap checks after a run; what is new since the last call. result: its report, or what it died of."""
@@ -185,8 +230,14 @@ class Judge:
             self.ledger.open &= rows
             # What it had sent, and never wrote down that it was done, has no known outcome.
             self._unsure(() if alive else rows & self.ledger.calls.keys())
-        self._this_run.clear()
+            self.writes.noted = rows
+        self._this_run = [change for change in self._this_run if self._is_of_another(change)]
+        self.writes.winners.run_ended(self.process)
         self.ledger.run_ended(alive=alive)
+        self._runs[self.process] = self.ledger.run
+        for entity in self.world.specs:
+            self._answered[self.process, entity].clear()
+        self.writes.run_ended()
         return self.verdicts.new()
 
     def _balanced(self, report: Report) -> None:
@@ -199,23 +250,36 @@ class Judge:
         entity = next(name for name, spec in self.world.specs.items() if spec.name == report.sync)
         if report.status == "done":
             self.writes.all_done(entity)
-        fresh = {
-            str(change.touch.token): change.touch.kind
-            for change in self._this_run
-            if change.held.entity == entity and self._sent_now(change)
-        }
-        # What an earlier run had noted and not sent is sent by this one, and reported as recovered.
+        changes = [change for change in self._this_run if change.held.entity == entity]
         settled = report.counts.get("recovered", 0)
-        for kind, name in (("create", "created"), ("remove", "deleted")):
-            count, said = sum(done == kind for done in fresh.values()), report.counts.get(name, 0)
-            if report.status == "done" and count > said + settled:
-                self.verdicts.find("counts", f"{report.sync}: {name} {count}, reports {said}")
+        for kind, op, name in (("create", "create", "created"), ("remove", "delete", "deleted")):
+            done = [change for change in changes if change.touch.kind == kind]
+            # What an earlier run had noted and not sent is sent by this one, and reported as recovered.
+            least = {str(change.touch.token) for change in done if self._sent_now(change)}
+            # Sent again after a refusal, or since an older store forgot it, it has the key it had (0012).
+            most = {str(change.touch.token) for change in done if self._sent_now(change, again=True)}
+            most |= {token for token in self._answered[self.process, entity] if self.ledger.latest[token].op == op}
+            said = report.counts.get(name, 0)
+            if report.status == "done" and not len(least) - settled <= said <= len(most):
+                self.verdicts.find("counts", f"{report.sync}: {name} {len(least)} to {len(most)}, reports {said}")
+        written, made = (
+            {id(change.thing) for change in changes if change.touch.kind == kind and self._sent_now(change)}
+            for kind in ("edit", "create")
+        )
+        said = report.counts["updated"] + settled
+        if report.status == "done" and len(written - made) > said:
+            self.verdicts.find("counts", f"{report.sync}: {len(written - made)} updated, reports {said}")
         if report.status == "done" and (report.counts["held"] or report.counts["failed"] or report.trouble):
             self.verdicts.find("counts", f"{report.sync}: done, with {report.counts} and {report.trouble}")
 
-    def _sent_now(self, change: Change) -> bool:
+    def _sent_now(self, change: Change, *, again: bool = False) -> bool:
+        """Whether the run that is going on sent it, for the first time or `again`."""
+        call = (self.ledger.latest if again else self.ledger.calls).get(str(change.touch.token))
+        return call is not None and call.run >= self._runs[self.process] and call.process == self.process
+
+    def _is_of_another(self, change: Change) -> bool:
         call = self.ledger.calls.get(str(change.touch.token))
-        return call is not None and call.run == self.ledger.run and call.process == self.process
+        return call is not None and call.process != self.process
 
     def _halted(self, halted: Halted) -> None:
         """I18: a run that a guard stopped before its first write has written nothing new."""
@@ -255,6 +319,15 @@ class Judge:
 
     # -------------------------------------------------------------------------------------------- at rest
 
+    def picture(self) -> Picture:
+        """What both systems and the store show at rest, for `full_runs_ended`."""
+        return picture(self.ledger, {entity: read_rows(self.world, entity) for entity in self.world.specs})
+
+    def full_runs_ended(self, before: Picture) -> list[Finding]:
+        """Full runs followed runs by the feeds that had come to rest, and all is at rest again (I26)."""
+        FullRules(self.ledger, self.verdicts, self.profile).judge(before, self.picture())
+        return self.verdicts.new()
+
     def at_rest(self, *, again: bool = True) -> list[Finding]:
         """All rules that hold at rest; what is new since the last call.
 
@@ -262,7 +335,9 @@ class Judge:
         """
         rows = {entity: read_rows(self.world, entity) for entity in self.world.specs}
         for entity in self.world.specs:
-            RestRules(self.ledger, self.verdicts, self.writes, entity, rows[entity]).judge()
+            rest = RestRules(self.ledger, self.verdicts, self.writes, entity, rows[entity])
+            rest.judge()
+            self.writes.winners.at_rest(entity, rows[entity], rest.reasons.names)
             self._ages(entity, rows[entity])
         if again:
             self._once_more(rows)
@@ -281,7 +356,7 @@ class Judge:
             lines = [line for line in lines if line.action != "confirm" or not self._is_alone(entity, line)]
             if lines:
                 self.verdicts.find("I1", f"{entity}: at rest a plan has {[(x.action, x.side, x.keys) for x in lines]}")
-        sent = len(self.ledger.calls)
+        sent = self._sends
         for entity, before in rows.items():
             self._run_at_rest(entity)
             after = read_rows(self.world, entity)
@@ -291,7 +366,7 @@ class Judge:
                 changed = after.changes(read_rows(self.world, entity))
                 if changed:
                     self.verdicts.find("I2", f"{entity}: every run at rest changes {', '.join(changed)}")
-        if len(self.ledger.calls) != sent:
+        if self._sends != sent:
             self.verdicts.find("I2", "a run at rest wrote to a system")
 
     def _is_alone(self, entity: str, line: PlanLine) -> bool:

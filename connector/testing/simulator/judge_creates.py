@@ -1,16 +1,18 @@
-"""Which creates of ours are right: I9 and I15, with what the protocol allows where a system lacks a power (3.2)."""
+"""Which creates of ours are right: I9, I15 and I41, with what is allowed where a system lacks a power (3.2)."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterable
 
-from connector.model.records import Key
+from connector.model.records import Key, Op, Write
 from connector.model.rows import LinkRow
-from connector.model.values import Side
+from connector.model.values import SIDES, Side
 from connector.testing.simulator.judge_findings import Verdicts
+from connector.testing.simulator.judge_rows import MANY
 from connector.testing.simulator.judge_things import Change, Held
 from connector.testing.simulator.judge_values import is_empty
 from connector.testing.simulator.ledger import Ledger
+from connector.testing.simulator.ledger_pages import Pages
 from connector.testing.simulator.profiles import Profile
 
 RESERVE = 3600.0
@@ -19,9 +21,12 @@ RESERVE = 3600.0
 class CreateRules:
     """Judges creates.
 
-    doubled: (entity, identity) of what had to be created twice for want of a power; renewed: how often one was created
-    again, because nobody could know that it had ended; restored: the store was replaced by an older one, and replaced:
-    the number of the last touch before that; lost: records of ours that the older store does not know.
+    restored: the store was replaced by an older one, and replaced: the number of the last touch before that; lost:
+    records of ours that the older store does not know. unknown: tokens of writes that had no answer; linked: records of
+    ours that the store named in a link when a run was over; repeated: tokens sent again before their outcome was known.
+    noted: tokens of writes that a run noted before it died. paid: records of ours nothing told of, and the side of the
+    one record too many that each accounts for. pages: what was listed; plain: token -> records that were
+    there to be listed by the run that sent it.
     """
 
     def __init__(self, ledger: Ledger, verdicts: Verdicts, profile: Profile) -> None:
@@ -29,18 +34,68 @@ class CreateRules:
         self.world = ledger.world
         self.verdicts = verdicts
         self.profile = profile
-        self.doubled: set[tuple[str, str]] = set()
-        self.renewed: Counter[tuple[str, str]] = Counter()
         self.restored = False
         self.replaced = 0
         self.lost: set[tuple[Side, str, Key]] = set()
-        self._applied: set[str] = set()
+        self.unknown: set[str] = set()
+        self.linked: set[Held] = set()
+        self.repeated: set[str] = set()
+        self.noted: set[str] = set()
+        self.paid: set[tuple[Held, Side]] = set()
+        self.pages = Pages({place for place in ledger.place.values() if self._has_cursor(place)})
+        self.plain: dict[str, frozenset[Key]] = {}
+
+    # --------------------------------------------------------------------------------------------- what is told
+
+    def creates_sent(self, side: Side, entity: str, writes: Iterable[Write]) -> None:
+        """Creates leave now: what their sender could know of its systems is settled by that, however late they come."""
+        process = self.ledger.process
+        for write in (write for write in writes if write.op is Op.CREATE):
+            if self.ledger.calls[write.token] is not self.ledger.latest[write.token]:
+                # A key may come again long after it was answered (0012): then its sender knew of what it had made.
+                self.repeated = (self.repeated - {write.token}) | ({write.token} & self.ledger.open)
+            elif write.token not in self.noted:
+                self.plain[write.token] = self._listable(process, (side, entity))
+                unread = [s for s in SIDES if not self.pages.is_whole(process, (s, entity))]
+                if unread:
+                    what = f"{entity}: created in {side} before all there was in {unread[0]} had been listed"
+                    self.verdicts.find("I41", what)
+
+    def _listable(self, process: str, place: tuple[Side, str]) -> frozenset[Key]:
+        """The records that this run was shown by its feed, or an earlier one was, if it read it as it should.
+
+        They are as they were before it began to read; nothing hid them, and what is listed late is listed by now.
+        """
+        number, at = self.pages.began(process, place)
+        passed, lag = self.pages.passed, self.profile.lag[place[0]]
+        found = (held for held in self.ledger.of(*place) if held.live and held.last > passed.get((place, held.key), 0))
+        return frozenset(held.key for held in found if held.last <= number and held.at + lag <= at)
+
+    def run_ended(self) -> None:
+        """A run is over: what the store knows by now, nobody needs to guess any more."""
+        self.pages.whole |= {place for place in self.pages.ended(self.ledger.process) if self._has_cursor(place)}
+        if self.unknown or self.lost:
+            self.linked |= {held for held in self.ledger.records.values() if held.ours and self._is_linked(held)}
+
+    def store_is_older(self) -> None:
+        """The store went back: what it does not name it does not know."""
+        ours = {place: held for place, held in self.ledger.records.items() if held.ours}
+        self.lost = {place for place, held in ours.items() if self._link(held) is None}
+        self.linked = {held for held in ours.values() if self._is_linked(held)}
+        self.pages.whole = {place for place in self.pages.whole if self._has_cursor(place)}
+        kinds = {spec.kind for spec in self.world.specs.values()}
+        self.noted = {row.token for kind in kinds for row in self.world.look("open_intents", kind, "", MANY)}
+
+    def _has_cursor(self, place: tuple[Side, str]) -> bool:
+        return self.world.look("cursor", self.world.specs[place[1]].kind, place[0]) is not None
+
+    # --------------------------------------------------------------------------------------------- what is judged
 
     def is_right(self, change: Change) -> None:
         """A record of ours: one for each that people made, none for one that they had deleted."""
         held, thing, side = change.held, change.thing, change.held.side
         others = [record for record in thing.live(side) if record is not held]
-        if thing.made[side] > thing.typed[side.other]:
+        if thing.made[side] - thing.spare[side] > thing.typed[side.other]:
             # Merges that cross leave images of several records under one name: another one's is not made twice by this.
             images = sum(record.ours for record in thing.live(side))
             twice = images > thing.typed[side.other] or any(self._is_in_the_way(record, change) for record in others)
@@ -62,8 +117,15 @@ class CreateRules:
 
     def _is_forgotten(self, image: Held) -> bool:
         """Whether nothing tells of this record of ours: it has ended, and its link was never stored or lost again."""
-        unknown = image.token in self.ledger.unsure and self._link(image) is None
-        return image.ours and not image.live and (unknown or (image.side, image.entity, image.key) in self.lost)
+        return not image.live and self._is_untold(image)
+
+    def _is_untold(self, image: Held) -> bool:
+        """Whether the connector cannot know of it: its create had no answer, or the store is from before.
+
+        Not any more, once the store has named it: then a link or a tombstone tells (protocol 1).
+        """
+        unknown = image.token in self.unknown or (image.side, image.entity, image.key) in self.lost
+        return image.ours and unknown and image not in self.linked and not self._is_linked(image)
 
     def _removed_partner(self, change: Change) -> Held | None:
         """The record a person had deleted of which this is made again: no other is there that needed an image."""
@@ -80,25 +142,30 @@ class CreateRules:
         """More creates than records to create from: a double, a record brought back, or a link rooted in our own."""
         rule = "I9" if alive else "I15"
         what = f"{change.held}: created {'twice' if alive else 'again after it had ended'}"
-        token = str(change.touch.token)
-        unsure = {record.token for record in change.thing.records[change.held.side]} & self.ledger.unsure
-        again = token in self._applied or bool(unsure)
-        if (change.held.entity, change.held.identity) in self.doubled:
-            self.verdicts.limit(rule, what)  # what a double that could not be avoided leads to
-            return
-        if (again or self.restored) and not alive:
-            # Its outcome, or all there was to know of it, was lost: that a person deleted it meanwhile, too.
-            self.renewed[change.held.entity, change.held.identity] += 1
-            self.verdicts.limit(rule, what)
-        elif (
-            ((again or self.restored) and self._may_double(change.held, change.touch.at))
-            or self._was_on_its_way(change)
-            or self._is_of_a_twin(change)
-        ):
-            self.doubled.add((change.held.entity, change.held.identity))
+        if self._has_cause(change, alive=alive):
+            change.thing.spare[change.held.side] += 1
             self.verdicts.limit(rule, what)
         else:
             self.verdicts.find(rule, what)
+
+    def _has_cause(self, change: Change, *, alive: bool) -> bool:
+        """Whether another record of ours, that nothing told the sender of, makes this one look like the first."""
+        token, images = str(change.touch.token), change.thing.records[change.held.side]
+        images = [image for image in images if image.ours and image is not change.held]
+        # A request that arrives again after `settle`, or that a process sent which had slept (3.2), knows of none.
+        again = token in self.repeated or len(self.ledger.senders[token]) > 1
+        untold = [image for image in images if self._is_untold(image) or (again and image.token == token)]
+        # Ended: that a person deleted it meanwhile, nobody can know either.
+        if (not alive or self._may_double(change.held, change.touch.at)) and self._pays(untold, change.held.side):
+            return True
+        return alive and (self._was_on_its_way(change) or self._is_of_a_twin(change))
+
+    def _pays(self, untold: Iterable[Held], side: Side) -> bool:
+        """Whether one of these records has not accounted for one too many on that side; now it has."""
+        one = next((record for record in untold if (record, side) not in self.paid), None)
+        if one is not None:
+            self.paid.add((one, side))
+        return one is not None
 
     def _was_on_its_way(self, change: Change) -> bool:
         """Whether of two creates one left before the store was replaced, and arrived in the run that sent the other.
@@ -122,9 +189,11 @@ class CreateRules:
         return False
 
     def _is_of_a_twin(self, change: Change) -> bool:
-        """Whether it images a record of ours that its system gives nothing away of, and whose create had no answer."""
-        twins = [mate for mate in change.thing.live(change.held.side.other) if mate.ours]
-        return any(twin.token in self.ledger.unsure and self._may_double(twin, change.touch.at) for twin in twins)
+        """Whether it images a record of ours that its system gives nothing away of, and that no link knows."""
+        side = change.held.side.other
+        twins = [mate for mate in change.thing.live(side) if self._is_untold(mate)]
+        twins = [twin for twin in twins if change.thing.spare[side] or self._may_double(twin, change.touch.at)]
+        return self._pays(twins, change.held.side)
 
     def _may_double(self, made: Held, at: float) -> bool:
         """Protocol section 3.2: what a create of unknown outcome leaves possible with what the target can do."""
@@ -152,9 +221,12 @@ class CreateRules:
         return False
 
     def _could_match(self, record: Held, change: Change) -> bool:
-        """Whether a person's record was known, unlinked, and has the same values by which first links are made."""
+        """Whether a person's record was to be known, is unlinked, and has the values by which first links are made."""
         call = self.ledger.calls.get(str(change.touch.token))
-        if record.ours or call is None or record.known.get(call.process, call.number) >= call.number:
+        if record.ours or call is None:
+            return False
+        token = str(change.touch.token)
+        if record.key not in self.plain.get(token, ()) and record.known.get(call.process, call.number) >= call.number:
             return False
         rules = self.world.specs[record.entity].match
         same = any(
@@ -166,3 +238,9 @@ class CreateRules:
         kind = self.world.specs[record.entity].kind
         found: dict[Key, LinkRow] = self.world.look("links_by_key", kind, record.side, [record.key])
         return found.get(record.key)
+
+    def _is_linked(self, record: Held) -> bool:
+        """Whether the store names it beside what it was made of: not where it counts as a person's, with an image."""
+        link, other = self._link(record), record.side.other
+        mate = self.ledger.records.get((other, record.entity, str(link.keys[other]))) if link is not None else None
+        return mate is not None and (not mate.ours or mate.born < record.born)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 
@@ -18,11 +19,15 @@ class Finding:
 
 @dataclass(slots=True)
 class Verdicts:
-    """Everything said so far. narrowed, limits: what the protocol allows where a system lacks a power, apart."""
+    """Everything said so far. narrowed, limits: what the protocol allows where a system lacks a power, apart.
+
+    excused: how often something passed that would be a finding without its reason, by the name of the reason.
+    """
 
     found: list[Finding] = field(default_factory=list)
     narrowed: list[Finding] = field(default_factory=list)
     limits: list[Finding] = field(default_factory=list)
+    excused: Counter[str] = field(default_factory=Counter)
     _told: int = 0
 
     def find(self, rule: str, what: str) -> None:
@@ -33,6 +38,10 @@ class Verdicts:
 
     def limit(self, rule: str, what: str) -> None:
         _add(self.limits, Finding(rule, what))
+
+    def excuse(self, name: str) -> None:
+        """Something passes for this reason."""
+        self.excused[name] += 1
 
     def new(self) -> list[Finding]:
         """Findings not handed out yet."""

@@ -8,9 +8,10 @@ from connector.merge.rules import Drift, Flow, Unit
 from connector.model.rows import LinkRow, LinkState
 from connector.model.values import SIDES, Side
 from connector.testing.simulator.judge_findings import Verdicts
+from connector.testing.simulator.judge_reasons import Reasons
 from connector.testing.simulator.judge_rows import Rows
 from connector.testing.simulator.judge_things import Edit, Held, Thing
-from connector.testing.simulator.judge_values import LINES, agree, amount_of, is_empty
+from connector.testing.simulator.judge_values import LINES, agree, amount_of, contents_of, is_empty, label_of
 from connector.testing.simulator.judge_writes import WriteRules
 from connector.testing.simulator.ledger import Ledger
 
@@ -25,18 +26,20 @@ class RestRules:
         self.spec = ledger.world.specs[entity]
         self.entity = entity
         self.rows = rows
+        self.reasons = Reasons(writes, verdicts, entity, rows)
 
     def judge(self) -> None:
         if self.rows.intents:
             tokens = ", ".join(f"{row.op} {row.target or row.external}" for row in self.rows.intents)
             self.verdicts.find("I1", f"{self.entity}: at rest writes are still open: {tokens}")
+        self.reasons.judge()
         self._keys_once()
         for link in self.rows.links:
             if link.state is LinkState.LINKED:
                 self._linked(link)
             elif link.state is LinkState.CLOSED:
                 self._closed(link)
-            elif not self.rows.says(link, "*"):
+            elif not self.reasons.says(link, "*"):
                 self.verdicts.find("I44", f"{self.entity}: link {link.id} is {link.state}, and no row says why")
         things = [thing for thing in self.ledger.things.values() if thing.entity == self.entity]
         for thing in things:
@@ -68,7 +71,7 @@ class RestRules:
             self.verdicts.find("I10", f"{left} is linked with {right}")
             return
         for held in (left, right):
-            if not held.live and not self.rows.says(link, "*"):
+            if not held.live and not self.reasons.says(link, "*"):
                 rule = "I42" if held.ended == "merged" else "I15"
                 self.verdicts.find(rule, f"{held} has ended, its link goes on, and no row says why")
         if left.live and right.live:
@@ -81,13 +84,13 @@ class RestRules:
         if not live or len(held) < 2 or self.writes.is_decided(live[0], "*"):
             return
         if len(live) == 2:
-            if not self.rows.says(link, "*"):
+            if not self.reasons.says(link, "*"):
                 self.verdicts.find("I15", f"{live[0]}: both records are alive, their link is over, and no row says why")
             return
         (one,) = live
         allowed = any(unit.flow.allows(one.side) for unit in self.spec.units)
         ended = next(other for other in held if other is not one)
-        if ended.ended != "removed" or not allowed or self.rows.says(link, "*"):
+        if ended.ended != "removed" or not allowed or self.reasons.says(link, "*"):
             return
         if self.spec.deletes == "propagate":
             self.verdicts.find("I15", f"{one}: its partner was deleted, its link is over, and it is still there")
@@ -154,7 +157,7 @@ class RestRules:
         return not self.spec.entity.fields[unit.fields[0]].ref and agree(self.spec, unit, left.values, right.values)
 
     def _explained(self, link: LinkRow, unit: Unit, name: str, left: Held, right: Held) -> None:
-        if self.rows.says(link, unit.name) or self._local(unit, name, left, right):
+        if self.reasons.says(link, unit.name) or self._local(unit, name, left, right):
             return
         shown = f"{left.now.get(name)} and {right.now.get(name)}"
         self.verdicts.find("I6", f"{left} and {right.key}: {name} is {shown} at rest, and no row says why")
@@ -188,12 +191,15 @@ class RestRules:
             same = self.ledger.same(one or None, other or None)
             if not same and (left.shows.get(name) is not right.shows.get(name) or name not in left.shows):
                 differing.append(name)
-        if (self.entity, left.identity) in self.writes.mixed:
-            return
+        mixed = {label_of(name) for name in names if self.writes.was_mixed(left, name)}
         for name in differing:
-            self._explained(link, unit, name, left, right)
-        if self.rows.says(link, LINES) or unit.flow is not Flow.BOTH or self.writes.profile.rounds:
+            if label_of(name) not in mixed:
+                self._explained(link, unit, name, left, right)
+        if self.reasons.says(link, LINES) or unit.flow is not Flow.BOTH or self.writes.profile.rounds:
             return
+        # Which of the lines of one label is which nobody can tell; that all of them are there, one can.
+        if contents_of(left.values, mixed) != contents_of(right.values, mixed):
+            self.verdicts.find("I6", f"{left} and {right.key}: other lines {', '.join(sorted(mixed))} here than there")
         if amount_of(left.values) != amount_of(right.values):
             amounts = f"{amount_of(left.values)} and {amount_of(right.values)}"
             self.verdicts.find("I21", f"{left}: the lines come to {amounts}")
@@ -204,20 +210,20 @@ class RestRules:
         """I9: one live record per side for each that people made; most often that is one."""
         for side in SIDES:
             live = thing.live(side)
-            most = max(1, thing.typed.total()) + self.writes.renewed[self.entity, thing.identity]
-            if len(live) > most and (self.entity, thing.identity) not in self.writes.doubled:
+            most = max(1, thing.typed.total()) + thing.spare.total()
+            if len(live) > most:
                 keys = ", ".join(held.key for held in live)
                 self.verdicts.find("I9", f"{self.entity} {thing.identity}: {len(live)} records in {side}: {keys}")
 
     def _accounted(self, held: Held) -> None:
         """A live record is linked, or its link is over, or a row says why it is alone."""
         link = self.rows.by_key.get((held.side, held.key))
-        if self.rows.names(held.side, held.key):
+        if self.reasons.names(held.side, held.key):
             return
         if link is not None:
             self._survives(held, link)
             return
-        if held.ours and (self.entity, held.identity) in self.writes.doubled:
+        if held.ours and self.ledger.things[self.entity, held.identity].spare.total():
             return
         target = held.side.other
         if target not in self.spec.creates and not (held.ours and self.spec.creates):
@@ -232,7 +238,7 @@ class RestRules:
         Where nothing is left on the other side (it was merged on, into a record outside of the circle), it is one.
         """
         thing = self.ledger.things[self.entity, held.identity]
-        if not thing.crossed or link.state is not LinkState.CLOSED or self.rows.says(link, "*"):
+        if not thing.crossed or link.state is not LinkState.CLOSED or self.reasons.says(link, "*"):
             return
         if not thing.live(held.side.other):
             return

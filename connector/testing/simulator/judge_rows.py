@@ -27,24 +27,6 @@ class Rows:
     candidates: set[tuple[Side, Key]] = field(default_factory=set)
     journal: int = 0
 
-    def says(self, link: LinkRow, unit: str) -> bool:
-        """Whether a row says why this unit (`*`: the record) of a link is not as it should be."""
-        if {unit, "*"} & self.conflicts.get(link.id, {}).keys():
-            return True
-        return any((key := link.keys[side]) is not None and self._names(side, key, unit) for side in SIDES)
-
-    def _names(self, side: Side, key: Key, unit: str) -> bool:
-        hint = self.hints.get((side, key))
-        if hint is not None:
-            about, waits, _ = hint.reason.partition(" wait")
-            if not waits or unit in (*about.split(", "), "*"):
-                return True
-        return (side, key) in self.dead
-
-    def names(self, side: Side, key: Key) -> bool:
-        """Whether a row says why this unlinked record is alone."""
-        return (side, key) in self.hints or (side, key) in self.dead
-
     def waiting(self) -> Iterable[tuple[str, float]]:
         """Everything that waits for something, with the time since when."""
         for rows in self.conflicts.values():

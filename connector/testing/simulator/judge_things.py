@@ -78,6 +78,18 @@ class Edit:
         """Whether both sides showed it to us, so that it is what both agreed on last."""
         return len({side for side, _ in self.noticed}) == len(SIDES)
 
+    def is_built_on(self, other: Edit) -> bool:
+        """Whether it replaced that older one, in as many steps as it took, or what the other side had alike."""
+        open_, seen = list(self.replaces) if other.number < self.number else [], set[int]()
+        while open_:
+            edit = open_.pop()
+            if edit is other or other in edit.alike:
+                return True
+            if edit.number not in seen:
+                seen.add(edit.number)
+                open_ += edit.replaces
+        return False
+
     def contains(self, other: Edit) -> bool:
         """Whether it was typed over what a merge function had made of that one, so that nothing of it is lost."""
         open_, seen = [self], set[int]()
@@ -89,6 +101,13 @@ class Edit:
                 seen.add(edit.number)
                 open_ += edit.replaces
         return False
+
+    @property
+    def was_merged(self) -> bool:
+        """Whether the other side had it, as a part of what a merge function made: a base is a pair, of what one side
+        showed and of what was brought to the other for it.
+        """
+        return any(made.by == MERGED and made.side.other in self.sides for made in self.over)
 
     @property
     def stands_for(self) -> Edit | None:
@@ -118,7 +137,8 @@ class Held:
     token: of the write that made it, if we did. seen: process -> number of the newest touch of this record that an
     answer showed it; known, told: process -> when an answer first showed it alive, and first said it has ended.
     ended: how, if it did.
-    was_removed: a person deleted it, whatever came later.
+    was_removed: a person deleted it, whatever came later; back: the touch that brought it back last. last, at: its
+    newest touch, and when that was. changed: when anybody but us changed it last.
     """
 
     side: Side
@@ -141,8 +161,11 @@ class Held:
     told: dict[str, int] = field(default_factory=dict)
     ended: Literal["", "removed", "merged", "deleted by us"] = ""
     was_removed: bool = False
+    back: int = 0
     into: Key | None = None
     last: int = 0
+    at: float = 0.0
+    changed: float = 0.0
 
     @property
     def live(self) -> bool:
@@ -154,7 +177,10 @@ class Held:
 
 @dataclass(slots=True)
 class Thing:
-    """What one label stands for. typed: records that people created, per side; made: records that we created."""
+    """What one label stands for. typed: records that people created, per side; made: records that we created.
+
+    spare: those of them, per side, that are more than what they were made of, where nobody could know.
+    """
 
     entity: str
     identity: str
@@ -162,6 +188,7 @@ class Thing:
     edits: dict[str, dict[Hashable, list[Edit]]] = field(default_factory=dict)
     typed: Counter[Side] = field(default_factory=Counter)
     made: Counter[Side] = field(default_factory=Counter)
+    spare: Counter[Side] = field(default_factory=Counter)
     writes: Counter[tuple[Side, Key, str, int, int]] = field(default_factory=Counter)
     turns: Counter[str] = field(default_factory=Counter)
     merged_to: set[str] = field(default_factory=set)
@@ -177,6 +204,7 @@ class Thing:
                 self.edits.setdefault(unit, {}).setdefault(value, []).extend(edits)
         self.typed += other.typed
         self.made += other.made
+        self.spare += other.spare
         self.writes += other.writes
         self.turns += other.turns
         self.merged_to |= other.merged_to
@@ -188,7 +216,7 @@ class Thing:
 @dataclass(frozen=True, slots=True)
 class Call:
     """One write as it was sent first. seen: newest touch of its target that the sender had been shown by then; began:
-    the last number before its run.
+    the last number before its run; gap: turns between its sender's look at the target and this call, see `Turns`.
     """
 
     number: int
@@ -198,6 +226,7 @@ class Call:
     op: str
     seen: int
     began: int
+    gap: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Hashable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -86,6 +87,23 @@ def labelled(lines: list[Line]) -> dict[str, Line]:
     return found
 
 
+def label_of(unit: str) -> str:
+    """The label of a line's unit, without the number of one that comes again; empty for what is no line."""
+    head, _, rest = unit.partition("/")
+    return rest.partition("/")[0].partition("~")[0] if head == LINES else ""
+
+
+def contents_of(values: Mapping[str, Value], labels: Collection[str]) -> Counter[tuple[str, Hashable, Hashable]]:
+    """What the lines of these labels come to, however they are named: label, quantity and price of each."""
+    lines = values.get(LINES)
+    shown = [line.values for line in lines if isinstance(line, Line)] if isinstance(lines, tuple) else []
+    return Counter(
+        (str(line["description"]), line.get("quantity"), line.get("unit_price"))
+        for line in shown
+        if line.get("description") in labels
+    )
+
+
 def comparable(value: Value, side: Side, name_of: NameOf) -> Hashable:
     """The value itself; a reference by the identity it points to, an empty text as none."""
     if isinstance(value, Ref):
@@ -152,5 +170,7 @@ def told(unit: str, values: Mapping[str, Value], fields: tuple[str, ...], body: 
     lines = values.get(LINES)
     line = labelled([x for x in lines if isinstance(x, Line)]).get(label) if isinstance(lines, tuple) else None
     if line is None:
-        return all(f"description {label}" not in piece.split(", ") for piece in pieces)
+        name, again, number = label.partition("~")
+        there = sum(f"description {name}" in piece.split(", ") for piece in pieces)
+        return LINES in body and there < (int(number) if again else 1)
     return (shown_value((line,)) or "") in pieces

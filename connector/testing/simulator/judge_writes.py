@@ -16,8 +16,10 @@ from connector.testing.simulator.judge_values import (
     decoded,
     has_float,
     is_empty,
+    label_of,
     references,
 )
+from connector.testing.simulator.judge_winners import WinnerRules
 from connector.testing.simulator.ledger import Ledger
 from connector.testing.simulator.profiles import Profile
 from connector.testing.tables import decoded as body_fields
@@ -29,13 +31,17 @@ class WriteRules(LossRules):
     """Judges each write of ours.
 
     referred: token -> (entity, key) of the references in its body that led to linked records when it was sent.
+    carried: the units that the last write to a record carried.
     """
 
     def __init__(self, ledger: Ledger, verdicts: Verdicts, profile: Profile) -> None:
         super().__init__(ledger, verdicts, profile)
         self.referred: dict[str, frozenset[tuple[str, Key]]] = {}
+        self.carried: dict[tuple[Side, str, Key], frozenset[str]] = {}
+        self.winners = WinnerRules(self)
 
     def judge(self, change: Change) -> None:
+        self.winners.take(change)
         if has_float(change.touch.after or {}):
             self.verdicts.find("I21", f"{change.held}: shows a float")
         if not change.ours:
@@ -46,12 +52,17 @@ class WriteRules(LossRules):
             self._updated(change)
         else:
             self._deleted(change)
-        self._applied.add(str(change.touch.token))
 
     def sent(self, side: Side, entity: str, writes: Iterable[Write]) -> None:
         """I23 speaks of requests: what counts is what was linked when one was sent, however late it arrives."""
-        spec = self.world.specs[entity]
+        spec, writes = self.world.specs[entity], list(writes)
+        mapping = spec.systems[side].mapping
+        self.winners.sent(side, entity, self.ledger.process, writes)
         for write in writes:
+            if write.body and write.key is not None:
+                sent = body_fields(write.body).keys()
+                units = (unit.name for unit in spec.units if sent & {mapping.source_of(name) for name in unit.fields})
+                self.carried[side, entity, write.key] = frozenset(units)
             if not write.body or write.token in self.referred:
                 continue
             values = decoded(spec, side, body_fields(write.body))
@@ -63,20 +74,23 @@ class WriteRules(LossRules):
 
     def store_ends(self) -> None:
         """The store is about to be replaced: what its journal says was said, for requests that are on their way."""
-        self.said += [row for row in self.world.look("journal", None, None, None, JOURNAL) if row.body is not None]
+        rows = self.world.look("journal", None, None, None, JOURNAL)
+        self.said += [(row, self._said_after(row)) for row in rows if row.body is not None]
 
     def store_replaced(self) -> None:
         """The store went back to an older copy of itself: until a run did everything, what it knows is old."""
         self.restored = True
-        self.forgotten = dict.fromkeys(self.world.specs, inf)
+        self.forgotten.update(dict.fromkeys(self.world.specs, inf))
         self.replaced = self.ledger.number
-        ours = [(place, held) for place, held in self.ledger.records.items() if held.ours]
-        self.lost = {place for place, held in ours if self._link(held) is None}
+        self.journal_replaced()
+        self.winners.store_replaced()
+        self.store_is_older()
 
     def all_done(self, entity: str) -> None:
         """A run did everything there was to do: from here on, what both sides showed is known."""
         if self.forgotten.get(entity) == inf:
             self.forgotten[entity] = self.ledger.number
+        self.winners.all_done(entity)
 
     # --------------------------------------------------------------------------------------------- creates
 
@@ -107,6 +121,7 @@ class WriteRules(LossRules):
                 continue
             self._invented(change, written)
             self.overwritten(change, written)
+            self.winners.judge(change, written)
             self._reference(change, written)
             if written.unit.rpartition("/")[0] not in lines:
                 self._repeated(change, written)
@@ -130,7 +145,8 @@ class WriteRules(LossRules):
             where = f"{written.unit} became {written.value}"
             what = f"{change.held}: {where}, which {change.held.side.other} never showed"
             if self.is_mixed(change, written.unit):
-                self.mixed.add((change.held.entity, change.held.identity))
+                self.mixed.add((change.held.entity, change.held.identity, label_of(written.unit)))
+                self.verdicts.excuse("a line that nothing tells from another came again")
                 self.verdicts.limit("I7", what)
             else:
                 self.verdicts.find("I7", what)
@@ -186,14 +202,16 @@ class WriteRules(LossRules):
                 self.verdicts.limit("I16", f"{held}: deleted, but {why}: we had, and its system does not tell who did")
             else:
                 self.verdicts.find("I42" if merged else "I16", f"{held}: deleted, but {why}")
-        back = [mate for mate in gone if mate.live and call is not None and mate.last <= mate.seen.get(call.process, 0)]
-        if gone and len(back) == len(gone) and call is not None and all(mate.last < call.number for mate in back):
+        # Seen alive again is alive, whatever was typed there since then that nobody has seen.
+        back = [mate for mate in gone if mate.live and call is not None and mate.back <= mate.seen.get(call.process, 0)]
+        if gone and len(back) == len(gone) and call is not None and all(mate.back < call.number for mate in back):
             self.verdicts.find("I15", f"{held}: deleted although its partner is back")
         policy = self.world.specs[held.entity].deletes
         if policy != "propagate" and not chosen:
             self.verdicts.find("I15", f"{held}: deleted under the policy `{policy}`, and nobody had decided so")
         if not chosen:
             self._unsettled(change)
+        self.winners.deleted(change)
 
     def _forgot_delete(self, mate: Held) -> bool:
         """Whether we deleted it, the store is from before, and its system does not tell who deletes.
@@ -214,7 +232,7 @@ class WriteRules(LossRules):
                 continue  # no part of the sync just now
             if edit.settled or self._is_local(held, unit) or edit.given_up or is_empty(edit.value) or not edit.typed:
                 continue
-            if self.leaves_no_trace(held.entity, edit):
+            if self.leaves_no_trace(held.entity, edit) or edit.was_merged:
                 continue  # the record is as it was agreed on
             what = f"{held}: deleted with {edit}, which was never on the other side"
             if str(change.touch.token) in self.earlier:

@@ -10,9 +10,9 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
-from connector.merge.functions import FUNCTIONS
 from connector.model.records import Key, Record, Version
 from connector.model.values import SIDES, Side
+from connector.testing.simulator.judge_merges import is_merge
 from connector.testing.simulator.judge_things import MERGED, Call, Change, Edit, Held, Thing, Written
 from connector.testing.simulator.judge_values import ABSENT, LINES, REF, identity_of, is_empty, units_of
 from connector.testing.simulator.ledger_notices import Notices
@@ -23,7 +23,11 @@ from connector.testing.world import World
 
 
 class Ledger(Records):
-    """Fed with every touch, every answer and every write that is sent. process: which process is running now."""
+    """Fed with every touch, every answer and every write that is sent. process: which process is running now.
+
+    open, were_open: tokens of writes whose outcome is not known now, and was not when this run began.
+    forgotten: entity -> of edits up to this number nobody can know what they replaced, because the store was lost.
+    """
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -37,6 +41,8 @@ class Ledger(Records):
         self.senders: dict[str, set[str]] = {}
         self.unsure: set[str] = set()
         self.open: set[str] = set()
+        self.were_open: frozenset[str] = frozenset()
+        self.forgotten: dict[str, float] = {}
         self.touches: Counter[tuple[Side, str]] = Counter()
         self._fresh: defaultdict[str, Notices] = defaultdict(Notices)
         self._mappings: dict[tuple[Side, str], object] = {}
@@ -69,7 +75,8 @@ class Ledger(Records):
                 self.unsure.add(write.token)  # sent again: its outcome was not known
             held = self.records.get((side, entity, write.key)) if write.key is not None else None
             seen = held.seen.get(self.process, 0) if held is not None else 0
-            call = Call(self.number, self.run, self.process, at, write.op.value, seen, self.began)
+            gap = self.turns.since_look(self.process, held)
+            call = Call(self.number, self.run, self.process, at, write.op.value, seen, self.began, gap)
             self.calls.setdefault(write.token, call)
             self.latest[write.token] = call
 
@@ -79,6 +86,7 @@ class Ledger(Records):
             held = self.records.get((side, entity, record.key))
             if held is None:
                 continue
+            self.turns.looked(self.process, held)
             gone = record.deleted or record.merged_into is not None
             self._fresh[self.process].met(held, self.process, self.number, gone=gone)
             number, shows = self._version(held, record.version)
@@ -96,6 +104,7 @@ class Ledger(Records):
         """The run that is going on is over. alive: it did not die, so what it was told last is known to the next."""
         self.run += 1
         self.began = self.number
+        self.were_open = frozenset(self.open)
         self.forget(lose=not alive)
 
     def forget(self, *, lose: bool) -> None:
@@ -136,15 +145,19 @@ class Ledger(Records):
             held = self._new(side, entity, touch, ours=ours)
         thing = self.things[entity, held.identity]
         change = Change(touch, held, thing, self.number, ours, held.values)
-        held.last = self.number
+        held.last, held.at = self.number, touch.at
+        held.changed = held.changed if ours else touch.at
         if touch.kind in ("remove", "merge"):
             self._end(touch, held, thing, ours=ours)
         else:
             if touch.kind == "restore":
-                held.ended, held.into = "", None
+                held.ended, held.into, held.back = "", None, self.number
                 held.told.clear()
                 held.known.clear()  # nobody has been shown it since it is back
             self._refresh(change)
+            if touch.kind == "restore":
+                for edit, mate in self.agreeing(thing):  # what it shows again may be what the other side got meanwhile
+                    _agree(edit, mate)
         held.versions.append((self.number, touch.after, dict(held.shows)))
         if touch.version is not None:
             held.made[touch.version] = self.number
@@ -337,14 +350,12 @@ class Ledger(Records):
         rule = self.specs[held.entity].unit(unit)
         if rule is None or rule.function is None or old is None:
             return None
-        function = FUNCTIONS[rule.function]
         edits = {edit.number: edit for known in thing.edits.get(unit, {}).values() for edit in known}
-        shown = self._shown_at_sending(change, unit)
+        shown, place = self._shown_at_sending(change, unit), (held.side, held.key)
         for mate in sorted(edits.values(), key=lambda edit: (id(edit) in shown, edit.number), reverse=True):
-            pair = (old.value, mate.value) if held.side is Side.LEFT else (mate.value, old.value)
-            bases = [base.value for base in edits.values() if base.value not in pair]
             there = mate is not old and held.side.other in mate.sides
-            if there and any(_makes(function, base, *pair, value) for base in bases):
+            lost = min(old.number, mate.number) <= self.forgotten.get(held.entity, 0)
+            if there and is_merge(rule.function, value, (old, mate), edits.values(), place, lost=lost):
                 return mate
         return None
 
@@ -387,10 +398,3 @@ def _was_agreed(edit: Edit) -> bool:
             return True
         old = old.before
     return old is not None and old.value == edit.value
-
-
-def _makes(function: Any, base: Hashable, left: Hashable, right: Hashable, value: Hashable) -> bool:
-    try:
-        return bool(function(base, left, right) == value)
-    except ValueError:
-        return False

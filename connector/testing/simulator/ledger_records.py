@@ -8,6 +8,7 @@ from connector.model.records import Key
 from connector.model.values import Ref, Side, Value
 from connector.testing.simulator.judge_things import Edit, Held, Thing
 from connector.testing.simulator.judge_values import REF, decoded, units_of
+from connector.testing.simulator.ledger_turns import Turns
 from connector.testing.tables import Fields
 from connector.testing.world import World
 
@@ -20,6 +21,7 @@ class Records:
         self.specs = dict(world.specs)  # a unit left out for a while is typed into all the same
         self.records: dict[tuple[Side, str, Key], Held] = {}
         self.things: dict[tuple[str, str], Thing] = {}
+        self.turns = Turns()
 
     def of(self, side: Side, entity: str) -> list[Held]:
         """Every record of that entity there ever was on that side."""

@@ -125,22 +125,30 @@ class Simulation:
             self.judge.remapped(entity)
         for name in self.webhooks.modes:
             self.webhooks.modes[name] = "none"
-        self._wait(["1000"])
-        for entity in SYNCS:
-            self._run(Run(entity, full=True))
-        self._retry([])
-        resting = self._run_until_rest()
-        if not resting:
-            self._find("I1", f"not at rest after {ROUNDS} rounds")
         try:
-            self._judged(self.judge.at_rest(again=resting))
+            self._rest_and_judge()
         except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
             self._find("error", _where(error))
         self.counts.update({f"limit {finding.rule}": 1 for finding in self.judge.verdicts.limits})
+        self.counts.update({f"excuse {name}": count for name, count in self.judge.verdicts.excused.items()})
         self.counts["narrowed window"] += len(self.judge.verdicts.narrowed)
         for name, system in self.systems.items():
             self.counts.update({f"fault {name} {kind}": count for kind, count in system.hits.items()})
         self.counts.update(self.webhooks.told)
+
+    def _rest_and_judge(self) -> None:
+        """By the feeds alone first: full runs, and dead letters tried again by a person, would hide what is lost."""
+        self._run_until_rest()
+        before = self.judge.picture()
+        for entity in SYNCS:
+            self._run(Run(entity, full=True))
+        resting = self._run_until_rest()
+        if resting:
+            self._judged(self.judge.full_runs_ended(before))
+            self._judged(self.judge.at_rest(again=False))
+        if self._retry([]):
+            resting = self._run_until_rest()
+        self._judged(self.judge.at_rest(again=resting))
 
     def _run_until_rest(self) -> bool:
         """Run everything until a round changes nothing and leaves the same to be looked at as the round before.
@@ -156,6 +164,7 @@ class Simulation:
             if now == before and not self._open():
                 return True
             before = now
+        self._find("I1", f"not at rest after {ROUNDS} rounds")
         return False
 
     def _picture(self) -> tuple[object, ...]:
@@ -175,7 +184,7 @@ class Simulation:
     # ------------------------------------------------------------------------------------------------- runs
 
     def _run(self, run: Run) -> None:
-        driver = SimDriver(self.world, self._tick, self._note, self._commits)
+        driver = SimDriver(self.world, self._tick, self._note, self._commits, self.judge.abreast)
         outer = self.judge.process
         self._depth += 1
         self.judge.process = f"{'plan' if run.dry else 'process'} {self._depth}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -79,6 +79,7 @@ class TrickySystem(MemorySystem):
 
     lag: seconds within which a change turns visible in `changes`, `scan` and `find`; each change has its own share of
     it, so that they turn visible in another order than they were made. denied: nothing can be read or written.
+    untold: by object, the keys of records whose last change the feed passed while they were hidden.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class TrickySystem(MemorySystem):
         self.hits: Counter[str] = Counter()
         self.poison: set[str] = set()
         self.hidden: dict[Key, float] = {}
+        self.untold: defaultdict[str, set[Key]] = defaultdict(set)
         self.coming: list[Late] = []
         self.meddling: dict[str, tuple[float, dict[str, Any]]] = {}
         self.reject = self._refuses
@@ -187,6 +189,12 @@ class TrickySystem(MemorySystem):
         found.sort(key=lambda version: version.position)
         return found
 
+    def _note_untold(self, object_: str, after: int, told: set[Key]) -> None:
+        now = self.clock.now()
+        hidden = [key for key, until in self.hidden.items() if until > now and key in self._past[object_]]
+        self.untold[object_] -= told
+        self.untold[object_].update(key for key in hidden if self._past[object_][key][-1].position > after)
+
     def _share(self, version: _Version) -> float:
         return self.lag * (version.position * 37 % 64) / 63 if self.lag else 0.0
 
@@ -208,6 +216,7 @@ class TrickySystem(MemorySystem):
         after = self._place(table, place or None)
         end = int(promised) if promised else max(after, self._covered(table))
         rows = [v for v in self._visible(object) if v.position > after]
+        self._note_untold(object, after, {v.record.key for v in rows})
         if cursor is None or capabilities.deletes == "none":
             rows = [v for v in rows if not _gone(v.record)]
         page, more = self._cut(trick, rows, capabilities.page)

@@ -47,7 +47,8 @@ def make_world(profile: Profile, policy: Policy, folder: Path | None = None) -> 
     for name, spec in world.specs.items():
         units = tuple(replace(unit, **policy.settings(unit.name)) for unit in spec.units)
         creates = frozenset({Side.LEFT}) if policy.flow is Flow.R2L else spec.creates
-        world.specs[name] = replace(spec, units=units, creates=creates, deletes=policy.deletes)
+        margin = spec.margin + abs(profile.skew.left - profile.skew.right)  # whoever sets it knows how far clocks err
+        world.specs[name] = replace(spec, units=units, creates=creates, deletes=policy.deletes, margin=margin)
     return world
 
 

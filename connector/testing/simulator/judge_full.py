@@ -1,0 +1,81 @@
+"""I26: every change arrives by the feeds; what only a full run finds is what the protocol leaves to full runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from connector.engine.children import CHILDREN
+from connector.model.records import Key
+from connector.model.values import SIDES, Side
+from connector.testing.simulator.judge_findings import Verdicts
+from connector.testing.simulator.judge_rows import Rows
+from connector.testing.simulator.judge_things import Held
+from connector.testing.simulator.ledger import Ledger
+from connector.testing.simulator.profiles import Profile
+from connector.testing.simulator.systems import TrickySystem
+
+Place = tuple[Side, str, Key]
+Picture = dict[tuple[str, Place], Any]
+"""What both systems and the store say of each record, by the table it is in."""
+
+
+def picture(ledger: Ledger, rows: Mapping[str, Rows]) -> Picture:
+    """What a full run at rest must leave as it is: records, links, and what waits for a person or another record."""
+    found: Picture = {("written", place): held.last for place, held in ledger.records.items()}
+    for entity, known in rows.items():
+        found |= {("linked", (s, entity, key)): (link.id, link.state) for (s, key), link in known.by_key.items()}
+        # Of several it waits for, which one is named first says nothing.
+        found |= {("hint", (s, entity, key)): row.waits is None for (s, key), row in known.hints.items()}
+        found |= {("dead letter", (s, entity, key)): row.op for (s, key), row in known.dead.items()}
+        for link in known.links:
+            told = {(row.unit, row.reason) for row in known.conflicts.get(link.id, {}).values()}
+            found |= {("conflict", (s, entity, str(link.keys[s]))): told for s in SIDES if told and link.keys[s]}
+    return found
+
+
+class FullRules:
+    """Judges what full runs at rest changed, after runs that read no more than the feeds had come to rest."""
+
+    def __init__(self, ledger: Ledger, verdicts: Verdicts, profile: Profile) -> None:
+        self.ledger = ledger
+        self.verdicts = verdicts
+        self.profile = profile
+
+    def judge(self, before: Picture, after: Picture) -> None:
+        changed = [place for place in before.keys() | after.keys() if before.get(place) != after.get(place)]
+        for what, place in sorted(changed):
+            held = self.ledger.records.get(place)
+            if held is None or not (self._is_reserved(held) or self._is_known(held, before)):
+                was, now = before.get((what, place)), after.get((what, place))
+                self.verdicts.find("I26", f"{held or place}: {what} {was}, and after a full run {now}")
+
+    def _is_reserved(self, held: Held) -> bool:
+        """Whether only a full run can tell of it, or of what stands for the same on either side."""
+        thing = self.ledger.things[held.entity, held.identity]
+        return any(self._is_untold(one) for side in SIDES for one in thing.records[side])
+
+    def _is_known(self, held: Held, before: Picture) -> bool:
+        """Whether a row had said so, and a full run only looked sooner: nothing was lost.
+
+        A dead letter (3) is listed for a person; that it ends when either side changes is asked apart (`Reasons`). And
+        a delete that waits for its children to go (2.2) has a hint of its own: no feed tells it when they went.
+        """
+        thing = self.ledger.things[held.entity, held.identity]
+        places = [(side, one.entity, one.key) for side in SIDES for one in thing.records[side]]
+        if any(("dead letter", place) in before for place in places):
+            return True
+        held_back = any(("*", CHILDREN) in before.get(("conflict", place), ()) for place in places)
+        return held_back and any(before.get(("hint", place)) is True for place in places)
+
+    def _is_untold(self, held: Held) -> bool:
+        """Protocol 4: ends that no feed tells of are found by the sweep; so is a change that came later than `overlap`.
+
+        A hidden record is one: the lists leave it out, and turn to it again at its next change.
+        """
+        if not held.live and self.profile.powers[held.side].deletes == "none":
+            return True
+        world = self.ledger.world
+        system = world.crm if held.side is Side.LEFT else world.erp
+        assert isinstance(system, TrickySystem)
+        return held.key in system.untold[world.specs[held.entity].systems[held.side].object]

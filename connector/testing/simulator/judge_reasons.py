@@ -1,0 +1,94 @@
+"""Which rows excuse what at rest: a conflict, a wait for something still unlinked, what a dead letter carried."""
+
+from __future__ import annotations
+
+from connector.merge.rules import Unit
+from connector.model.records import Key, Op
+from connector.model.rows import DeadRow, HintRow, LinkRow, LinkState
+from connector.model.values import SIDES, Side
+from connector.testing.simulator.judge_findings import Verdicts
+from connector.testing.simulator.judge_rows import Rows
+from connector.testing.simulator.judge_things import Held
+from connector.testing.simulator.judge_values import references
+from connector.testing.simulator.judge_writes import WriteRules
+
+MISSING = "missing"
+
+
+class Reasons:
+    """The rows of one sync, as reasons why something is not as it should be."""
+
+    def __init__(self, writes: WriteRules, verdicts: Verdicts, entity: str, rows: Rows) -> None:
+        self.writes = writes
+        self.ledger = writes.ledger
+        self.world = writes.ledger.world
+        self.verdicts = verdicts
+        self.spec = writes.ledger.world.specs[entity]
+        self.entity = entity
+        self.rows = rows
+
+    # ------------------------------------------------------------------------------------------------ rows
+
+    def judge(self) -> None:
+        """Nothing is due any more, and no dead letter outlived a change of its record."""
+        now = self.world.clock.now()
+        for (side, key), hint in self.rows.hints.items():
+            if hint.due <= now:
+                what = self._held(side, key) or f"{self.entity} {side} {key}"
+                self.verdicts.find("I1", f"{what}: still due at rest: {hint.reason}")
+        for (side, key), letter in self.rows.dead.items():
+            held = self._held(side, key)
+            if held is not None and self._is_released(letter, held):
+                self.verdicts.find("I26", f"{held}: changed since it was refused, and not tried again")
+
+    def _held(self, side: Side, key: Key) -> Held | None:
+        return self.ledger.records.get((side, self.entity, key))
+
+    def _is_released(self, letter: DeadRow, held: Held) -> bool:
+        """Protocol 3: DEAD is released when either side changes; a create of unknown outcome by a person only (3.2)."""
+        return held.live and held.changed > letter.since and not (letter.op == Op.CREATE and letter.code == "uncertain")
+
+    # --------------------------------------------------------------------------------------------- reasons
+
+    def says(self, link: LinkRow, name: str) -> bool:
+        """Whether a row says why this unit (`*`: the record) of a link is not as it should be."""
+        if {name, "*"} & self.rows.conflicts.get(link.id, {}).keys():
+            return True
+        places = [(side, key) for side in SIDES if (key := link.keys[side]) is not None]
+        if any(self._carried(link, self.rows.dead[place], name) for place in places if place in self.rows.dead):
+            return True
+        hints = [hint for place in places if (hint := self.rows.hints.get(place)) is not None]
+        unit = self.spec.unit(name)
+        if unit is None:
+            return any(hint.reason == MISSING for hint in hints)
+        return any(_is_about(hint, name) for hint in hints) and any(self._waits(unit, *place) for place in places)
+
+    def _carried(self, link: LinkRow, letter: DeadRow, name: str) -> bool:
+        """What was refused was what the write carried; a refused end, or create, is one of the record."""
+        if letter.op != Op.UPDATE:
+            return name == "*"
+        target = letter.side.other
+        return name in self.writes.carried.get((target, self.entity, str(link.keys[target])), ())
+
+    def _waits(self, unit: Unit, side: Side, key: Key) -> bool:
+        """Row 17: whether one of this unit's references leads to what has no partner (yet)."""
+        held = self._held(side, key)
+        shown = {name: held.values[name] for name in unit.fields if name in held.values} if held is not None else {}
+        return any(not self._is_linked(self.spec.kind_of(ref.entity), side, ref.key) for ref in references(shown))
+
+    def _is_linked(self, kind: str, side: Side, key: Key) -> bool:
+        link: LinkRow | None = self.world.look("links_by_key", kind, side, [key]).get(key)
+        return link is not None and link.state is LinkState.LINKED
+
+    def names(self, side: Side, key: Key) -> bool:
+        """Whether a row says why this unlinked record is alone."""
+        hint = self.rows.hints.get((side, key))
+        if hint is not None and hint.waits is not None:
+            kind, where, awaited = hint.waits.rsplit("/", 2)
+            return not self._is_linked(kind, Side(where), awaited)
+        return (side, key) in self.rows.dead
+
+
+def _is_about(hint: HintRow, name: str) -> bool:
+    about, waits, _ = hint.reason.partition(" wait")
+    return bool(waits) and hint.waits is not None and name in about.split(", ")

@@ -1,0 +1,342 @@
+"""Who wins where both sides say something else: the side the settings name, or the one a person chose.
+
+Rows 3 to 10 and 15 of the field table (protocol 2.3), I4 and I19. That a loser is named is judged elsewhere (I7); here
+it is whether it was the right one. A finding carries the number of the row where no invariant says the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from math import inf
+
+from connector.merge.rules import Drift, Flow, Policy, Unit
+from connector.model.records import Key, Write
+from connector.model.rows import LinkRow
+from connector.model.values import SIDES, Side, Sides
+from connector.testing.simulator.judge_findings import Verdicts
+from connector.testing.simulator.judge_losses import LossRules
+from connector.testing.simulator.judge_rows import MANY, Rows
+from connector.testing.simulator.judge_things import Change, Edit, Held, Thing, Written
+from connector.testing.simulator.judge_values import ABSENT, LINES, PRESENT, is_empty
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A person's decision on a conflict of these two records: this side is right, over what both showed by that number.
+
+    noted: tokens of writes that were noted before it: they are sent again as they are (3.3). known: the store cannot
+    have lost it since. before: what was chosen until then.
+    """
+
+    keys: Sides[Key | None]
+    number: int
+    side: Side
+    noted: frozenset[str]
+    known: bool = True
+    before: Choice | None = None
+
+
+class WinnerRules:
+    """Judges each unit that a write of ours changed, after what is lost by it was judged.
+
+    choices: by record and unit; the last one counts. unbased: (entity, unit) -> of what both sides showed up
+    to this number nobody can say that it is the base: the store was replaced, or the unit was no part of the sync.
+    waiting: records -> the same, where a row kept them waiting when the others were looked at again.
+    """
+
+    def __init__(self, losses: LossRules) -> None:
+        self.losses = losses
+        self.ledger = losses.ledger
+        self.world = losses.world
+        self.choices: dict[tuple[Side, str, Key, str], Choice] = {}
+        self.unbased: dict[tuple[str, str], float] = {}
+        self.waiting: dict[tuple[Side, str, Key], float] = {}
+        self._sent: dict[tuple[Side, str, Key], set[str]] = {}
+        self._starts: dict[str, int] = {}
+        self._began: dict[str, int] = {}
+        self._touched: dict[tuple[Side, str, Key], list[tuple[int, float, bool]]] = {}
+
+    @property
+    def verdicts(self) -> Verdicts:
+        return self.losses.verdicts
+
+    # -------------------------------------------------------------------------------------------- what is told
+
+    def goes_on(self, process: str) -> None:
+        """This process starts to run, or goes on."""
+        self._starts.setdefault(process, self.ledger.number)
+
+    def run_ended(self, process: str) -> None:
+        self._starts.pop(process, None)
+
+    def sent(self, side: Side, entity: str, process: str, writes: Iterable[Write]) -> None:
+        """What its run can have known when it began is what a write goes by, however often it is sent."""
+        for write in writes:
+            self._sent.setdefault((side, entity, write.key or ""), set()).add(write.token)
+            self._began.setdefault(write.token, self._starts.get(process, self.ledger.began))
+
+    def take(self, change: Change) -> None:
+        """Any change of a record: its time, and whether it was ours, is what `newest` goes by."""
+        held = change.held
+        times = self._touched.setdefault((held.side, held.entity, held.key), [])
+        times.append((change.number, change.touch.at, change.ours))
+
+    def choose(self, entity: str, keys: Sides[Key | None], unit: str, side: Side) -> None:
+        """A person decided on these two records."""
+        self.ledger.number += 1
+        noted = frozenset(row.token for row in self.world.look("open_intents", self.world.specs[entity].kind, "", MANY))
+        for where, key in zip(SIDES, keys, strict=True):
+            if key is not None:
+                place = where, entity, key, unit
+                self.choices[place] = Choice(keys, self.ledger.number, side, noted, before=self.choices.get(place))
+
+    def remapped(self, entity: str) -> None:
+        """Units that are no part of the sync lose their base, and what was decided on them is over (section 1)."""
+        here = {unit.name for unit in self.world.specs[entity].units}
+        for unit in self.ledger.specs[entity].units:
+            if unit.name not in here:
+                self.unbased[entity, unit.name] = inf
+                self._doubt(entity, unit.name)
+
+    def store_replaced(self) -> None:
+        """The older store has older bases, and may know of no choice (I39)."""
+        for entity, spec in self.ledger.specs.items():
+            self.unbased.update({(entity, unit.name): inf for unit in spec.units})
+            for name in ("*", *(unit.name for unit in spec.units)):
+                self._doubt(entity, name)
+
+    def _doubt(self, entity: str, unit: str) -> None:
+        """What was decided on it may be forgotten; what is carried out all the same was a person's decision."""
+        for place, choice in self.choices.items():
+            if (place[1], place[3]) == (entity, unit):
+                self.choices[place] = replace(choice, known=False)
+
+    def all_done(self, entity: str) -> None:
+        """A run did everything there was to do: what agrees from here on is noted as the base."""
+        here = {unit.name for unit in self.world.specs[entity].units}
+        fresh = any(name == entity and number == inf for (name, _), number in self.unbased.items())
+        for (name, unit), number in self.unbased.items():
+            if name == entity and unit in here and number == inf:
+                self.unbased[name, unit] = self.ledger.number
+        now = self._kept_waiting(entity) if fresh or self.waiting else set()
+        for place in [place for place in self.waiting if place[1] == entity and place not in now]:
+            self.waiting[place] = min(self.waiting[place], self.ledger.number)
+        if fresh:
+            self.waiting.update(dict.fromkeys(now, inf))
+
+    def _kept_waiting(self, entity: str) -> set[tuple[Side, str, Key]]:
+        """Records whose values are not noted yet, as a row says: theirs, or their partner's."""
+        kind = self.world.specs[entity].kind
+        with self.world.store.look() as tx:
+            hints = [(hint.side, entity, hint.key) for hint in tx.hints(kind)]
+            links = list(tx.links_by_id([row.link for row in tx.conflicts(kind)]).values())
+        found = [
+            link for place in hints if place in self.ledger.records and (link := self._link(self.ledger.records[place]))
+        ]
+        return {(side, entity, str(link.keys[side])) for link in [*links, *found] for side in SIDES}
+
+    # -------------------------------------------------------------------------------------------- updates
+
+    def judge(self, change: Change, written: Written) -> None:
+        """One unit a write of ours changed."""
+        held, old = change.held, written.old
+        unit = self.ledger.specs[held.entity].unit(written.unit.split("/")[0])
+        if unit is None or old is None or written.edit is None or old is written.edit or written.put_back:
+            return  # what nobody typed on the other side is judged as invented
+        edit = self._source(change, written.unit, written.edit)
+        what = f"{held}: {old} was overwritten with {edit}"
+        if not unit.flow.allows(held.side):
+            self.verdicts.find("row 9", f"{what}; the other side owns none of it")
+        elif self.losses.in_window(change, written.since):
+            return  # I7: without conditional writes a hit is reported apart
+        elif self._was_chosen(change, old):
+            self.verdicts.find("I19", f"{what}; a person had chosen this side")
+        elif old.given_up == "journal" and self._is_contested(change, old, edit):
+            self._lost(change, unit, old, edit, what)
+
+    def _source(self, change: Change, unit: str, edit: Edit) -> Edit:
+        """What its partner had shown by the time of sending, and is written here: the value may be others', too."""
+        held, call = change.held, self.ledger.calls.get(str(change.touch.token))
+        link, other = self._link(held), held.side.other
+        mate = self.ledger.records.get((other, held.entity, str(link.keys[other]))) if link is not None else None
+        if call is None or mate is None:
+            return edit
+        shown = (shows.get(unit) for number, _, shows in reversed(mate.versions) if number < call.number)
+        return next((one for one in shown if one is not None and self.ledger.same(one.value, edit.value)), edit)
+
+    def _is_contested(self, change: Change, old: Edit, edit: Edit) -> bool:
+        """Whether the sender could tell that this side had changed: what leaves no trace is row 3 or 4."""
+        held = change.held
+        if old.settled or self.losses.leaves_no_trace(held.entity, old) or self._may_be_ours(held, old, edit):
+            return False
+        if (old.value is ABSENT or is_empty(old.value)) and not self._is_known(held, old):
+            return False  # without a base an empty side is filled, and a line is added (rows 12 and 13)
+        # Lines that nobody can tell apart may be decided on in each other's place (see `mixed`).
+        return not (old.unit.startswith(LINES) and self.losses.was_mixed(held, old.unit))
+
+    def _may_be_ours(self, held: Held, old: Edit, edit: Edit) -> bool:
+        """Whether a write without an answer was to say the same: nobody knows whose it is, so it is named (0013)."""
+        if not self.ledger.unsure & self._sent.get((held.side, held.entity, held.key), set()):
+            return False
+        earlier = edit.before
+        while earlier is not None and not self.ledger.same(earlier.value, old.value):
+            earlier = earlier.before
+        return earlier is not None
+
+    def _is_known(self, held: Held, old: Edit) -> bool:
+        """Whether what this one was typed over is noted as agreed: both were shown it, and nothing was lost since."""
+        before = _agreed_before(old)
+        if not before or old.number <= self._unbased_until(held, old.unit) or not self._were_linked(held, old.number):
+            return False
+        shown = {place for edit in before for place in edit.noticed}
+        return (held.side, held.key) in shown and held.side.other in {side for side, _ in shown}
+
+    def _were_linked(self, held: Held, number: int) -> bool:
+        """Whether we had made one of the two, or written to one before that: else their link may be new."""
+        link, pair = self._link(held), [held]
+        mate = link.keys[held.side.other] if link is not None else None
+        if mate is not None and (other := self.ledger.records.get((held.side.other, held.entity, mate))) is not None:
+            pair.append(other)
+        touched = [t for one in pair for t in self._touched.get((one.side, one.entity, one.key), ())]
+        return any(one.ours for one in pair) or any(ours and at < number for at, _, ours in touched)
+
+    def _unbased_until(self, held: Held, unit: str) -> float:
+        at = self.unbased.get((held.entity, unit.split("/")[0]), 0)
+        return max(at, self.waiting.get((held.side, held.entity, held.key), 0))
+
+    def _lost(self, change: Change, unit: Unit, old: Edit, edit: Edit, what: str) -> None:
+        """What a person typed here gave way: by a choice, by the direction, or by the policy."""
+        held = change.held
+        # A line that the chosen side never had is dropped with its list: there, nobody typed that it is none.
+        if self._is_by_choice(change, old, 0 if edit.number == change.number else edit.number):
+            return
+        # A line that is kept is brought back for what was typed into it: whether it is there had not changed.
+        unchanged = edit.value is not PRESENT and self._is_base(change, unit, old, edit)
+        if unit.flow is not Flow.BOTH:
+            if unchanged and unit.drift is not Drift.RESTORE:
+                self.verdicts.find(
+                    "row 10", f"{what}; the settings say `{unit.drift}`, and the other side had not changed"
+                )
+        elif unchanged:
+            self.verdicts.find("I4", f"{what}; only this side had changed")
+        elif unit.policy is Policy.MANUAL:
+            self.verdicts.find("row 8", f"{what}; both had changed, and nobody had decided")
+        elif unit.policy is Policy.NEWEST:
+            if not self._is_newer(change, edit):
+                self.verdicts.find("row 7", f"{what}; that was not the newest")
+        elif unit.policy is not (Policy.LEFT if held.side is Side.RIGHT else Policy.RIGHT):
+            self.verdicts.find("row 6", f"{what}; the settings let {unit.policy} win")
+
+    def _is_base(self, change: Change, unit: Unit, old: Edit, edit: Edit) -> bool:
+        """Whether the other side's value was what both had agreed on last, by what we were shown of this very pair."""
+        held = change.held
+        before = _agreed_before(old)
+        if edit not in before or old.number <= self._unbased_until(held, unit.name):
+            return False
+        if not self._were_linked(held, old.number):
+            return False
+        return {(held.side, held.key), (edit.side, edit.key)} <= {place for one in before for place in one.noticed}
+
+    def _is_newer(self, change: Change, edit: Edit) -> bool:
+        """Row 7: of what the sender was shown, the other side's record was changed later, beyond the margin.
+
+        A time whose last writer is this connector does not count. A record has one time for all its units.
+        """
+        held, call = change.held, self.ledger.calls.get(str(change.touch.token))
+        mate = self.ledger.records.get((edit.side, held.entity, edit.key))
+        if call is None or mate is None:
+            return False
+        here = [t for t in self._touched[held.side, held.entity, held.key] if t[0] == call.seen]
+        showing = {number for number, _, shows in mate.versions if shows.get(edit.unit) is edit}
+        there = [t for t in self._touched[mate.side, mate.entity, mate.key] if t[0] in showing and t[0] < call.number]
+        margin, skew = self.world.specs[held.entity].margin, self.losses.profile.skew
+        apart = skew[mate.side] - skew[held.side]
+        return any(
+            later > earlier and later - earlier + apart > margin and not (ours or others)
+            for _, earlier, ours in here
+            for _, later, others in there
+        )
+
+    # -------------------------------------------------------------------------------------------- choices
+
+    def _choice(self, held: Held, unit: str) -> Choice | None:
+        """The last one, if it was about the record and its partner of today."""
+        choice, link = self.choices.get((held.side, held.entity, held.key, unit.split("/")[0])), self._link(held)
+        return choice if choice is not None and link is not None and link.keys == choice.keys else None
+
+    def _link(self, held: Held) -> LinkRow | None:
+        found: dict[Key, LinkRow] = self.world.look(
+            "links_by_key", self.world.specs[held.entity].kind, held.side, [held.key]
+        )
+        return found.get(held.key)
+
+    def _stands(self, change: Change, unit: str) -> Choice | None:
+        """A choice for this very side that the sender knew of: made before its run, and not forgotten since."""
+        choice = self._choice(change.held, unit)
+        if choice is None or not choice.known or choice.side is not change.held.side:
+            return None
+        return choice if self._must_know(change, choice) else None
+
+    def _must_know(self, change: Change, choice: Choice) -> bool:
+        """Whether the sender must have known of it: made before its run began, and before the write was noted."""
+        token = str(change.touch.token)
+        return choice.number <= self._began.get(token, 0) and token not in choice.noted
+
+    def _was_chosen(self, change: Change, old: Edit) -> bool:
+        """I19, row 15: the chosen side keeps its value until somebody edits the unit, on either side."""
+        choice, head = self._stands(change, old.unit), old.unit.split("/")[0]
+        if choice is None or old.number > choice.number:
+            return False
+        return not self._is_edited(change.thing, head, choice.number)
+
+    def _is_by_choice(self, change: Change, old: Edit, number: int) -> bool:
+        """Whether a person chose the other side, over these two values, by the last choice the sender can have known.
+
+        What is chosen while a run goes on may come after it has looked, and may not.
+        """
+        choice = self._choice(change.held, old.unit)
+        while choice is not None and max(old.number, number) <= choice.number:
+            if choice.side is change.held.side.other:
+                return True
+            choice = None if self._must_know(change, choice) else choice.before
+        return False
+
+    def _is_edited(self, thing: Thing, head: str, number: int) -> bool:
+        units = (known for unit, known in thing.edits.items() if unit.split("/")[0] == head)
+        edits = (edit for known in units for alike in known.values() for edit in alike)
+        return any(edit.typed and edit.number > number for edit in edits)
+
+    def deleted(self, change: Change) -> None:
+        """I19: what a person chose to keep is not deleted; that its partner is gone was what they decided on."""
+        held, choice = change.held, self._stands(change, "*")
+        mates = change.thing.records[held.side.other]
+        if choice is not None and all(mate.last <= choice.number for mate in mates):
+            self.verdicts.find("I19", f"{held}: deleted, and a person had chosen to keep it")
+
+    def at_rest(self, entity: str, rows: Rows, names: Callable[[Side, Key], bool]) -> None:
+        """I19: no choice is left that was never carried out, where nothing else has happened to the unit since."""
+        links = {link.id: link for link in rows.links}
+        chosen = [row for units in rows.conflicts.values() for row in units.values() if row.choice is not None]
+        for row in chosen:
+            keys = links[row.link].keys if row.link in links else Sides(None, None)
+            found = [self.ledger.records.get((side, entity, str(keys[side]))) for side in SIDES]
+            live = [held for held in found if held is not None and held.live]
+            merged = any(held is not None and held.ended == "merged" for held in found)
+            if not live or merged or (len(live) < 2 and row.unit != "*"):
+                continue  # where one is gone there is nothing to carry across; a merge is nobody's choice (row G)
+            # A write that failed, or waits, says so at its record.
+            if not any(names(held.side, held.key) for held in live) and self._is_left(live[0], row.unit):
+                self.verdicts.find("I19", f"{live[0]}: the choice on {row.unit} was never carried out")
+
+    def _is_left(self, held: Held, unit: str) -> bool:
+        choice, thing = self._choice(held, unit), self.ledger.things[held.entity, held.identity]
+        return choice is not None and not self._is_edited(thing, unit, choice.number)
+
+
+def _agreed_before(old: Edit) -> list[Edit]:
+    """What both sides had shown before this one, and others that only its side showed, were typed; as each said it."""
+    before = old.before
+    while before is not None and not before.settled:
+        before = before.before
+    return [before, *before.alike] if before is not None else []

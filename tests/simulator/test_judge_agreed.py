@@ -1,0 +1,171 @@
+"""The judge of what was agreed on: merged values, the journal's lines for what is given up, and what is turned back."""
+
+from __future__ import annotations
+
+import pytest
+from judge_world import Court, company, ids, opened, order, positions, report
+
+from connector.merge.functions import FUNCTIONS
+from connector.model.records import Op
+from connector.model.values import Side, shown_value
+from connector.testing.simulator.judge_values import told
+
+LEFT, RIGHT = Side.LEFT, Side.RIGHT
+UPDATE, DELETE = Op.UPDATE, Op.DELETE
+
+
+@pytest.mark.parametrize(("result", "found"), [("24", set()), ("34", {"I7"})])
+def test_i7_what_a_merge_function_makes_counts_from_what_was_agreed_on_last(result: str, found: set[str]) -> None:
+    with opened(policy="functions") as court:
+        left, right = company(court)
+        for agreed in ("10", "20"):
+            court.world.crm.edit("companies", left, credit_limit=agreed)
+            court.read(LEFT, "account", left)
+            court.write(RIGHT, "account", UPDATE, right, limit=agreed)
+            court.judge.run_ended(report(created=1, updated=1))
+        court.world.crm.edit("companies", left, credit_limit="21")
+        court.world.erp.edit("customers", right, limit="23")
+        court.write(LEFT, "account", UPDATE, left, credit_limit=result)
+        court.write(RIGHT, "account", UPDATE, right, limit=result)
+        assert court.rules() == found
+
+
+@pytest.mark.parametrize("restored", [True, False])
+def test_i7_where_the_store_was_lost_a_merge_may_count_from_an_older_value(restored: bool) -> None:
+    with opened(policy="functions") as court:
+        left, right = company(court)
+        for agreed in ("10", "20"):
+            court.world.crm.edit("companies", left, credit_limit=agreed)
+            court.read(LEFT, "account", left)
+            court.write(RIGHT, "account", UPDATE, right, limit=agreed)
+            court.judge.run_ended(report(created=1, updated=1))
+        court.world.crm.edit("companies", left, credit_limit="21")
+        court.world.erp.edit("customers", right, limit="23")
+        if restored:
+            court.judge.store_replaced()
+        court.write(LEFT, "account", UPDATE, left, credit_limit="34")
+        assert ("I7" in court.rules()) is not restored
+
+
+@pytest.mark.parametrize(("part", "found"), [("a, b, c", set()), ("a, c", {"I7"}), ("a, b", {"I7"})])
+def test_i7_what_a_set_function_makes_holds_what_either_side_put_in(
+    part: str, found: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(FUNCTIONS, "union", lambda base, left, right: part)  # as wrong as the write
+    with opened(policy="functions") as court:
+        left, right = company(court)
+        court.world.crm.edit("companies", left, notes="c")
+        court.write(RIGHT, "account", UPDATE, right, remarks="c")
+        court.world.crm.edit("companies", left, notes="a, c")
+        court.world.erp.edit("customers", right, remarks="b, c")
+        court.write(RIGHT, "account", UPDATE, right, remarks=part)
+        assert court.rules() == found
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_i7_a_line_of_the_journal_names_no_value_that_was_typed_after_it(court: Court, again: bool) -> None:
+    left, right = company(court, phone="v1")
+    court.world.crm.edit("companies", left, phone="v2")
+    court.world.erp.edit("customers", right, tel="busy")
+    court.lose(RIGHT, "account", right, "phone", {"phone": "busy"})
+    court.write(RIGHT, "account", UPDATE, right, tel="v2")
+    court.world.crm.edit("companies", left, phone="v3")
+    court.world.erp.edit("customers", right, tel="busy")
+    if not again:
+        court.lose(RIGHT, "account", right, "phone", {"phone": "busy"})
+    court.write(RIGHT, "account", UPDATE, right, tel="v3")
+    assert ("I7" in court.rules()) is again
+
+
+def test_i7_a_line_of_the_journal_that_accounted_for_nothing_names_no_later_value(court: Court) -> None:
+    left, right = company(court, phone="v1")
+    court.world.erp.edit("customers", right, tel="busy")
+    court.lose(RIGHT, "account", right, "phone", {"phone": "busy"})  # and the write was refused
+    court.world.erp.edit("customers", right, tel="free")
+    court.world.erp.edit("customers", right, tel="busy")
+    court.world.crm.edit("companies", left, phone="v2")
+    court.write(RIGHT, "account", UPDATE, right, tel="v2")
+    assert "I7" in court.rules()
+
+
+@pytest.mark.parametrize("lines", [1, 2])
+def test_i7_one_line_of_the_journal_accounts_for_one_write(court: Court, lines: int) -> None:
+    deal, made = order(court, ("a", "2", "1.50"), ("b", "1", "4"))
+    own = ids(court, made)
+    court.world.erp.edit("orders", made, positions=positions(("a", "7", "1.50"), ("b", "8", "4"), **own))
+    first, second = (
+        positions(("a", "2", "1.50"), ("b", "8", "4"), **own),
+        positions(("a", "2", "1.50"), ("b", "1", "4"), **own),
+    )
+    court.world.crm.edit("deals", deal, name="O2")
+    for place, rows in enumerate((first, second)):
+        if place < lines:
+            shown = court.judge.ledger.records[RIGHT, "order", made].values["lines"]
+            court.lose(RIGHT, "order", made, "lines", {"lines": shown_value(shown) or ""})
+        court.write(RIGHT, "order", UPDATE, made, positions=rows)
+    named = [found for found in court.sentences() if found.rule == "I7"]
+    assert len(named) == 2 - lines
+
+
+@pytest.mark.parametrize(("shown", "named"), [(1, True), (2, False)])
+def test_i7_a_dropped_line_is_named_by_a_list_that_shows_it_less_often(shown: int, named: bool) -> None:
+    lines = "; ".join(["description a, quantity 1"] * shown)
+    assert told("lines/a~2", {"lines": ()}, ("lines",), {"lines": lines}) is named
+
+
+@pytest.mark.parametrize(("value", "found"), [("v1", {"I8"}), ("v3", set())])
+def test_i8_what_both_sides_had_is_not_turned_back_though_one_of_them_still_shows_it(
+    court: Court, value: str, found: set[str]
+) -> None:
+    left, right = company(court, phone="v1")
+    court.world.crm.edit("companies", left, phone="v2")
+    court.write(RIGHT, "account", UPDATE, right, tel="v2")
+    if value == "v3":
+        court.world.crm.edit("companies", left, phone="v3")
+    court.write(RIGHT, "account", UPDATE, right, tel=value)
+    assert court.rules() == found
+
+
+def test_i8_what_is_typed_again_is_not_turned_back(court: Court) -> None:
+    left, right = company(court, phone="v1")
+    for value in ("v2", "v1"):
+        court.world.crm.edit("companies", left, phone=value)
+        court.write(RIGHT, "account", UPDATE, right, tel=value)
+    assert court.rules(rest=True) == set()
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_i8_what_is_turned_back_is_named(court: Court, named: bool) -> None:
+    left, right = company(court, phone="v1")
+    court.world.crm.edit("companies", left, phone="v2")
+    court.write(RIGHT, "account", UPDATE, right, tel="v2")
+    if named:
+        court.lose(RIGHT, "account", right, "phone", {"phone": "v2"})
+    court.write(RIGHT, "account", UPDATE, right, tel="v1")
+    assert ("I8" in court.rules()) is not named
+
+
+@pytest.mark.parametrize("restored", [True, False])
+def test_i7_a_record_that_is_back_agrees_with_what_the_other_side_shows_by_then(court: Court, restored: bool) -> None:
+    left, right = company(court, phone="v1")
+    court.world.erp.edit("customers", right, tel="v2")
+    court.world.erp.remove("customers", right)
+    court.world.crm.edit("companies", left, phone="v2" if restored else "v3")
+    court.world.erp.restore("customers", right)
+    court.world.crm.edit("companies", left, phone="v4")
+    court.write(RIGHT, "account", UPDATE, right, tel="v4")
+    assert ("I7" in court.rules()) is not restored
+
+
+@pytest.mark.parametrize(("seen", "broken"), [(True, True), (False, False)])
+def test_i15_a_record_that_was_seen_alive_again_is_alive_whatever_is_typed_there(
+    court: Court, seen: bool, broken: bool
+) -> None:
+    left, right = company(court, phone="v1")
+    court.world.crm.remove("companies", left)
+    court.world.crm.restore("companies", left)
+    if seen:
+        court.read(LEFT, "account", left)
+    court.world.crm.edit("companies", left, phone="v2")
+    court.write(RIGHT, "account", DELETE, right)
+    assert ("I15" in court.rules()) is broken

@@ -1,0 +1,154 @@
+"""What the feeds lost a full run would hide, and a row excuses no more than it says: broken engines are found out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from judge_world import Court, company, opened, order
+
+from connector.engine import read
+from connector.engine.effects import Effects
+from connector.errors import RejectedError
+from connector.model.records import Op
+from connector.model.rows import DeadRow, HintRow
+from connector.model.values import Side
+from connector.testing.simulator.play import Setup
+from connector.testing.store_work import Work
+from connector.testing.world import account
+
+LEFT, RIGHT, UPDATE = Side.LEFT, Side.RIGHT, Op.UPDATE
+THREE = [f"add crm account N{number} phone=a{number}" for number in range(3)]
+EDITED = [*THREE, "sync account", "wait 10", *(f"edit crm account {number} phone=b{number}" for number in range(3))]
+WAITS = {
+    "order": ["add crm account N1", "add crm order O1 account=0 line=L1:1:2", "sync order", "sync account"],
+    "reference": [
+        *("add crm account N1", "sync account", "add crm order O1 account=0 line=L1:1:2", "sync order"),
+        *("add crm account N2", "edit crm order 0 account=1", "sync order", "sync account"),
+    ],
+    "line": [
+        *("add crm account N1", "sync account", "add crm order O1 account=0 line=L1:1:2", "sync order"),
+        *("add crm product P1 name=x price=1.00", "line crm order 0 0 product=0", "sync order", "sync product"),
+    ],
+}
+
+
+def rules(lines: Sequence[str], profile: str = "cuis", policy: str = "manual") -> set[str]:
+    return {rule for rule, _ in Setup(profile, policy).play(lines).findings}
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_i26_a_change_that_only_a_full_run_brings(monkeypatch: pytest.MonkeyPatch, broken: bool) -> None:
+    real: Callable[..., Effects[None]] = read._take_page
+
+    def first_only(work: Any, side: Side, page: Any, *, listed: bool) -> Effects[None]:
+        shown = page if listed else replace(page, records=page.records[:1])
+        yield from real(work, side, shown, listed=listed)
+
+    if broken:
+        monkeypatch.setattr(read, "_take_page", first_only)
+    assert rules(EDITED) == ({"I26"} if broken else set())
+
+
+@pytest.mark.parametrize(("profile", "broken"), [("no-delete-feed", False), ("cuis", True)])
+def test_i26_ends_are_left_to_full_runs_only_where_no_feed_tells_of_them(
+    monkeypatch: pytest.MonkeyPatch, profile: str, broken: bool
+) -> None:
+    real: Callable[..., Effects[None]] = read._take_page
+
+    def no_ends(work: Any, side: Side, page: Any, *, listed: bool) -> Effects[None]:
+        yield from real(work, side, replace(page, records=[r for r in page.records if not r.deleted]), listed=listed)
+
+    monkeypatch.setattr(read, "_take_page", no_ends)
+    assert ("I26" in rules([*THREE, "sync account", "wait 10", "remove crm account 0"], profile)) is broken
+
+
+@pytest.mark.parametrize("edited", ["while", "before"])
+def test_i26_what_the_feed_passed_while_it_was_hidden_is_left_to_full_runs(
+    monkeypatch: pytest.MonkeyPatch, edited: str
+) -> None:
+    real: Callable[..., Effects[None]] = read._take_page
+
+    def nothing(work: Any, side: Side, page: Any, *, listed: bool) -> Effects[None]:
+        yield from real(work, side, page if listed else replace(page, records=[]), listed=listed)
+
+    script = [*THREE, "sync account", "wait 10", "hide crm account 0 300", "edit crm account 0 phone=b", "sync account"]
+    if edited == "before":
+        monkeypatch.setattr(read, "_take_page", nothing)
+        script.remove("hide crm account 0 300")
+    assert ("I26" in rules(script)) is (edited == "before")
+
+
+@pytest.mark.parametrize("waiting", list(WAITS))
+@pytest.mark.parametrize("broken", [False, True])
+def test_what_waits_for_a_record_that_is_linked_is_found_out(
+    monkeypatch: pytest.MonkeyPatch, waiting: str, broken: bool
+) -> None:
+    if broken:
+        monkeypatch.setattr(Work, "release_hints", lambda *_: 0)
+    assert bool(rules(WAITS[waiting])) is broken
+
+
+def _hint(court: Court, entity: str, key: str, reason: str, due: float, waits: str | None = None) -> None:
+    kind = court.world.specs[entity].kind
+    with court.world.store.begin() as tx:
+        tx.put_hints([HintRow(kind, LEFT, key, None, reason, court.world.clock.now() + due, 0, waits, 1.0)])
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_i6_a_reference_may_wait_for_what_is_not_linked_yet_and_for_nothing_else(court: Court, linked: bool) -> None:
+    deal, _ = order(court, ("a", "2", "1.50"))
+    other = company(court, "Globex")[0] if linked else court.world.crm.add("companies", account("Globex"))
+    court.world.crm.edit("deals", deal, company_id=other)
+    kind = court.world.specs["account"].kind
+    _hint(court, "order", deal, "account waits", 900.0, f"{kind}/left/{other}")
+    assert ("I6" in court.rules(rest=True)) is linked
+
+
+@pytest.mark.parametrize(("unit", "broken"), [("account", False), ("notes", True)])
+def test_i6_a_wait_excuses_only_the_unit_that_waits(court: Court, unit: str, broken: bool) -> None:
+    deal, _ = order(court, ("a", "2", "1.50"))
+    other = court.world.crm.add("companies", account("Globex"))
+    changed = {"company_id": other} if unit == "account" else {"notes": "typed"}
+    court.world.crm.edit("deals", deal, **changed)
+    _hint(court, "order", deal, "account waits", 900.0, f"{court.world.specs['account'].kind}/left/{other}")
+    assert ("I6" in court.rules(rest=True)) is broken
+
+
+@pytest.mark.parametrize(("due", "rule"), [(-1.0, "I1"), (900.0, "I6")])
+def test_a_plain_hint_at_rest_excuses_nothing_and_is_not_due(court: Court, due: float, rule: str) -> None:
+    left, _ = company(court, phone="v1")
+    court.world.crm.edit("companies", left, phone="v2")
+    _hint(court, "account", left, "webhook", due)
+    assert rule in court.rules(rest=True)
+
+
+@pytest.mark.parametrize(("carried", "broken"), [("tel", False), ("mail", True)])
+def test_i6_a_dead_letter_excuses_what_its_write_carried(court: Court, carried: str, broken: bool) -> None:
+    left, right = company(court, phone="v1", email="v1")
+    court.world.crm.edit("companies", left, phone="v2")
+    court.world.erp.reject = lambda *_: RejectedError("not valid")
+    with pytest.raises(AssertionError):
+        court.write(RIGHT, "account", UPDATE, right, **{carried: "v2"})
+    _letter(court, left)
+    assert ("I6" in court.rules(rest=True)) is broken
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_i26_a_dead_letter_ends_when_its_record_changes(changed: bool) -> None:
+    with opened() as court:
+        left, _ = company(court, phone="v1")
+        court.world.clock.sleep(10.0)
+        _letter(court, left)
+        court.world.clock.sleep(10.0)
+        if changed:
+            court.world.crm.edit("companies", left, phone="v2")
+        assert ("I26" in court.rules(rest=True)) is changed
+
+
+def _letter(court: Court, key: str) -> None:
+    kind, now = court.world.specs["account"].kind, court.world.clock.now()
+    with court.world.store.begin() as tx:
+        tx.put_dead([DeadRow(kind, LEFT, key, "update", "refused", "rejected", now, 1, link=1)])

@@ -1,0 +1,239 @@
+"""The judge of what a run could know (I9, I15, I41) and says it did: a history it must flag beside one it must not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from judge_world import GUARDED, NOTHING, Court, company, opened, report
+
+from connector.errors import ConnectorError
+from connector.model.records import Key, Op, Page
+from connector.model.values import Side
+from connector.testing.simulator.profiles import POLICIES, PROFILES
+from connector.testing.simulator.simulation import Simulation
+from connector.testing.world import World, account, customer
+
+LEFT, RIGHT = Side.LEFT, Side.RIGHT
+CREATE, UPDATE, DELETE = Op.CREATE, Op.UPDATE, Op.DELETE
+
+
+def pages(court: Court, side: Side, most: int = 99, entity: str = "account") -> None:
+    """The connector reads so many pages of a feed, from the first one on."""
+    cursor, more = None, True
+    while more and most:
+        page = court.system(side).changes(court.object(entity, side), cursor)
+        cursor, more, most = page.cursor, page.more, most - 1
+
+
+def image(court: Court, name: str, token: str | None = None, *, lost: bool = False, **fields: Any) -> Key:
+    shown = {"title": name, "cur": "EUR", "blocked": False, **fields}
+    return court.write(RIGHT, "account", CREATE, None, token, lost=lost, **shown)
+
+
+# -------------------------------------------------------------------------------------------------- I41
+
+
+@pytest.mark.parametrize(("left", "right", "right_"), [(99, 99, True), (1, 99, False), (99, 1, False), (99, 0, False)])
+def test_i41_nothing_is_created_before_both_systems_were_read_to_the_last_page(
+    left: int, right: int, right_: bool
+) -> None:
+    with opened("small", listed=False) as court:
+        for number in range(3):
+            court.world.crm.add("companies", account(f"L{number}"))
+            court.world.erp.add("customers", customer(f"R{number}"))
+        pages(court, LEFT, left)
+        pages(court, RIGHT, right)
+        image(court, "L0")
+        assert court.rules() == (set() if right_ else {"I41"})
+
+
+def _plan(court: Court) -> None:
+    court.judge.plan_ended()
+
+
+def _dead(court: Court) -> None:
+    court.judge.run_ended(ConnectorError("it failed"))
+
+
+def _kept(court: Court) -> None:
+    with court.world.store.begin() as tx:
+        for side in Side:
+            tx.set_cursor(court.world.specs["account"].kind, side, "1")
+    court.judge.run_ended(report())
+
+
+def _lost(court: Court) -> None:
+    _kept(court)
+    with court.world.store.begin() as tx:
+        for side in Side:
+            tx.set_cursor(court.world.specs["account"].kind, side, None)
+    court.judge.store_replaced()
+
+
+@pytest.mark.parametrize(("ended", "broken"), [(_plan, True), (_dead, True), (_kept, False), (_lost, True)])
+def test_i41_what_a_run_read_is_known_to_the_next_as_far_as_the_store_says_so(
+    ended: Callable[[Court], None], broken: bool
+) -> None:
+    with opened(listed=False) as court:
+        court.world.crm.add("companies", account("Acme"))
+        court.world.erp.add("customers", customer("Globex"))
+        for side in Side:
+            pages(court, side)
+        ended(court)
+        image(court, "Acme")
+        assert ("I41" in court.rules()) is broken
+
+
+def test_i41_an_engine_that_takes_the_first_page_for_all_is_found_out() -> None:
+    sim = Simulation(PROFILES["small"], POLICIES["crm-wins"])
+    for system in sim.systems.values():
+        system.changes = _first_page(system.changes)  # type: ignore[method-assign, assignment]
+    try:
+        sim.play(
+            [f"add crm account N{number} phone=a{number}" for number in range(6)]
+            + [f"add erp account N{5 - number} phone=b{number}" for number in range(6)]
+            + ["sync account", "wait 10"]
+        )
+    finally:
+        sim.close()
+    assert {"I9", "I41"} <= {rule for rule, _ in sim.findings}
+
+
+def _first_page(changes: Callable[[str, str | None], Page]) -> Callable[[str, str | None], Page]:
+    return lambda object_, cursor: replace(changes(object_, cursor), more=False)
+
+
+# -------------------------------------------------------------------------------------------------- I9
+
+
+@pytest.mark.parametrize(
+    ("profile", "hidden", "late", "age", "broken"),
+    [
+        (GUARDED, False, False, 1.0, True),
+        (GUARDED, True, False, 1.0, False),
+        (GUARDED, False, True, 1.0, False),
+        ("lagging", False, False, 100.0, False),
+        ("lagging", False, False, 300.0, True),
+    ],
+)
+def test_i9_what_was_there_to_be_read_is_linked_and_not_created_whether_it_was_read_or_not(
+    profile: str, hidden: bool, late: bool, age: float, broken: bool
+) -> None:
+    """Not what a system hides or lists late, nor what came after the run had begun to read."""
+    with opened(profile) as court:
+        court.world.crm.add("companies", account("Acme", tax_id="T1"))
+        if late:
+            court.system(RIGHT).changes("customers", "0")
+        typed = court.world.erp.add("customers", customer("Acme", vat_number="T1"))
+        court.world.clock.advance(age)
+        if hidden:
+            court.system(RIGHT).hidden[typed] = court.world.clock.now() + 500  # type: ignore[attr-defined]
+        court.system(RIGHT).changes("customers", "1")  # what comes after it
+        image(court, "Acme", vat_number="T1")
+        assert court.rules() == ({"I9"} if broken else set())
+
+
+# -------------------------------------------------------------------------------------------------- I9, I15
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_i15_a_create_whose_answer_was_lost_is_known_once_a_link_names_what_it_made(court: Court, linked: bool) -> None:
+    left = court.world.crm.add("companies", account("Acme"))
+    made = image(court, "Acme", "t", lost=True)
+    if linked:
+        court.link("account", left, made)
+    court.rules()
+    court.world.erp.remove("customers", made)
+    image(court, "Acme", "u")
+    assert court.rules() == ({"I15"} if linked else set())
+    assert {finding.rule for finding in court.judge.verdicts.limits} == (set() if linked else {"I15"})
+
+
+def test_i15_a_key_sent_again_long_after_it_was_answered_makes_nothing_again() -> None:
+    with opened(NOTHING) as court:
+        left = court.world.crm.add("companies", account("Acme"))
+        image(court, "Acme", "t", lost=True)
+        made = image(court, "Acme", "t")
+        court.link("account", left, made)
+        court.rules()
+        for key in list(court.world.erp.live("customers")):
+            court.world.erp.remove("customers", key)
+        image(court, "Acme", "t")
+        assert "I15" in court.rules()
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_i15_an_older_store_excuses_only_what_it_does_not_know(court: Court, before: bool) -> None:
+    if before:
+        court.judge.store_replaced()
+    left = court.world.crm.add("companies", account("Acme"))
+    made = image(court, "Acme")
+    if before:
+        court.link("account", left, made)
+        court.rules()
+    else:
+        court.judge.store_replaced()
+    court.world.erp.remove("customers", made)
+    image(court, "Acme")
+    assert court.rules() == ({"I15"} if before else set())
+
+
+def test_i9_one_double_that_could_not_be_avoided_excuses_no_other() -> None:
+    with opened(NOTHING) as court:
+        left = court.world.crm.add("companies", account("Acme", tax_id=None))
+        image(court, "Acme", "t", lost=True)
+        second = image(court, "Acme", "t")
+        court.link("account", left, second)
+        assert court.rules() == set()
+        court.judge.run_ended(report(created=1))
+        court.write(LEFT, "account", CREATE, None, "a", name="Acme", currency="EUR", state="customer")
+        court.write(LEFT, "account", CREATE, None, "b", name="Acme", currency="EUR", state="customer")
+        assert len(court.judge.verdicts.limits) == 2  # the double, and its image
+        assert court.rules() == {"I9"}
+
+
+# -------------------------------------------------------------------------------------------------- counts, I2
+
+
+def test_i2_a_write_sent_again_at_rest_counts(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
+    left, right = company(court)
+    court.world.crm.edit("companies", left, phone="1")
+    court.write(RIGHT, "account", UPDATE, right, "t", tel="1")
+
+    def again(world: World, entity: str) -> Any:
+        if entity == "account":
+            court.write(RIGHT, "account", UPDATE, right, "t", tel="1")
+        return report()
+
+    monkeypatch.setattr(World, "plan", lambda world, entity: [])
+    monkeypatch.setattr(World, "sync", again)
+    assert "a run at rest wrote to a system" in {finding.what for finding in court.judge.at_rest()}
+
+
+@pytest.mark.parametrize(
+    ("told", "broken"),
+    [
+        ({"created": 1, "updated": 1, "deleted": 1}, False),
+        ({"created": 2, "updated": 1, "deleted": 1}, True),
+        ({"created": 0, "updated": 2, "deleted": 1}, True),
+        ({"created": 1, "updated": 0, "deleted": 1}, True),
+        ({"created": 1, "updated": 1, "deleted": 0}, True),
+        ({"created": 1, "updated": 1, "deleted": 2}, True),
+    ],
+)
+def test_a_run_says_what_it_did_no_less_and_no_more(court: Court, told: dict[str, int], broken: bool) -> None:
+    pairs = [company(court, name) for name in ("Globex", "Initech")]
+    court.judge.run_ended(report(read=2, created=2))
+    court.world.crm.add("companies", account("Acme"))
+    image(court, "Acme")
+    court.world.crm.edit("companies", pairs[0][0], phone="1")
+    court.write(RIGHT, "account", UPDATE, pairs[0][1], tel="1")
+    court.world.crm.remove("companies", pairs[1][0])
+    court.read(LEFT, "account", pairs[1][0])
+    court.write(RIGHT, "account", DELETE, pairs[1][1])
+    read = told["created"] + told["updated"]
+    found = {finding.rule for finding in court.judge.run_ended(report(read=read, **told))}
+    assert found == ({"counts"} if broken else set())
