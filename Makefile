@@ -53,7 +53,7 @@ bench: $(VENV)/.dev ## run the benchmarks (minutes), or one: make bench BENCH=be
 
 BENCH ?= $(shell grep -l __main__ benchmarks/*.py)
 
-prove: $(VENV)/.dev ## try to break the sync, an hour; writes docs/proof.md. Minutes: make prove PROVE=--quick
+prove: $(VENV)/.dev ## try to break the sync, an hour; writes docs/proof.md and the figures in README.md. Minutes, to build/proof.md: make prove PROVE=--quick
 	@$(BIN)/python -m connector.testing.proof --workers $(WORKERS) $(FLAGS) $(PROVE)
 
 # SEEDS: the first one, or first:last. OPERATIONS: a million if not given. PROVE: other flags, see

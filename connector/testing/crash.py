@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.pairs is not None:
         depth = replace(depth, pairs=options.pairs)
     reports = []
-    for report in run(chosen, depth, options.store, min(options.workers, len(chosen))):
+    for report in run(chosen, depth, options.store, max(1, min(options.workers, len(chosen)))):
         reports.append(report)
         if not options.json:
             sys.stdout.write(_shown(report))
@@ -93,13 +93,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m connector.testing.crash", description="Goes through the matrix.")
     parser.add_argument("--all", action="store_true", help="every step, both ways to restart, one in 61 pairs")
-    parser.add_argument("--pairs", type=int, metavar="N", help="every Nth pair of kills; 1: all, 0: none")
+    parser.add_argument("--pairs", type=_number, metavar="N", help="every Nth pair of kills; 1: all, 0: none")
     parser.add_argument("--scenario", choices=list(SCENARIOS))
     parser.add_argument("--profile", choices=list(PROFILES))
     parser.add_argument("--store", choices=("memory", "sqlite"), default="memory")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=_number, default=2, help="processes side by side; 0 counts as 1")
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
     return parser
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, for example 2")
+    return int(text)
 
 
 def _shown(report: CrashReport) -> str:

@@ -146,12 +146,14 @@ def _kill(site: Site, report: KillReport, number: int, kills: int, steps: int, c
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a campaign; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m connector.testing.kill_days", description="Kills real processes.")
-    parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--servers", type=int, default=10, help="days on which the CRM or the ERP is killed")
+    parser.add_argument("--kills", type=_number, default=100, help="days on which the program is killed, once each")
+    parser.add_argument("--servers", type=_number, default=10, help="days on which the CRM or the ERP is killed")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--state", help="address of the store; a file by default")
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
     options = parser.parse_args(arguments)
+    if not options.kills + options.servers:
+        parser.error("--kills 0 --servers 0: there is nothing to do")
     with tempfile.TemporaryDirectory(prefix="kill-") as folder:
         report = campaign(
             Path(folder), kills=options.kills, seed=options.seed, servers=options.servers, state=options.state
@@ -165,6 +167,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for at, sentences in report.differences.items():
             sys.stdout.write("\n".join([at, *(f"  {text}" for text in sentences), ""]))
     return 1 if report.differences else 0
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, for example 10")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import argparse
 import math
 import os
 import platform
+import shlex
 import signal
 import sys
 from collections.abc import Iterable, Sequence
@@ -27,13 +28,15 @@ from connector.testing.crash import SHORT
 from connector.testing.crash_matrix import ALL
 from connector.testing.proof_crew import Crew
 from connector.testing.proof_journal import Journal, fingerprint, put
-from connector.testing.proof_page import Circumstances, page, with_figures
+from connector.testing.proof_page import BEGIN, Circumstances, page, with_figures
 from connector.testing.proof_sums import Mutants, Proof, Wanted, read_mutants
 from connector.testing.proof_units import DAYS_KILLED, Cell, Days, Unit, all_cells, all_days, rounds
 
 FOUND, WRONG, STOPPED = 1, 2, 130
 OPERATIONS, QUICK_OPERATIONS = 1_000_000, 20_000
 KILLS = 100
+PAGE, README, TRIED = Path("docs/proof.md"), Path("README.md"), Path("build/proof.md")
+"""Where a whole proof is published, page and figures; and where the page of a part of one goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +91,15 @@ def progress(proof: Proof) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prove it and write the page; the exit code."""
-    options = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(given)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        _check_places(options)
         proof = _proved(options)
-        made = Circumstances(_today(), connector.__version__, _machine(), options.workers)
-        put(options.page, page(proof, made).encode())
-        if options.readme.exists():
-            put(options.readme, with_figures(options.readme.read_text("utf-8"), proof).encode())
+        command = shlex.join(["python", "-m", "connector.testing.proof", *given])
+        made = Circumstances(_today(), connector.__version__, _machine(), options.workers, command)
+        place = _publish(options, proof, made)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return WRONG
@@ -107,14 +111,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return STOPPED
     finally:
         signal.signal(signal.SIGTERM, before)
-    _say(f"{progress(proof)}; see {options.page}")
+    _say(f"{progress(proof)}; see {place}")
+    for failure in proof.failures[:1]:
+        _say(f"The first: {failure.rule}: {failure.what}", f"    {failure.command}", "A seed takes --shrink, too.")
     return FOUND if proof.failures else 0
+
+
+def _check_places(options: argparse.Namespace) -> None:
+    """Raises ConfigError before an hour of work for a page that could not be written after it."""
+    for place in (options.page, options.readme):
+        if place is not None and not place.parent.is_dir():
+            raise ConfigError(f"{place}: there is no folder {place.parent}. Make it, or name another place.")
+
+
+def _publish(options: argparse.Namespace, proof: Proof, made: Circumstances) -> Path:
+    """Write the page, and the figures into the README; where the page is.
+
+    What is published is a whole proof. The page of a part of one goes to a place of its own, unless one is named.
+    """
+    place = options.page or (TRIED if proof.lacks else PAGE)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    put(place, page(proof, made).encode())
+    readme = options.readme or (None if proof.lacks else README)
+    if readme is not None and readme.exists() and BEGIN in readme.read_text("utf-8"):
+        put(readme, with_figures(readme.read_text("utf-8"), proof).encode())
+    if proof.lacks:
+        _say(f"Only a part of a proof: {' '.join(proof.lacks)}")
+    return place
 
 
 def _proved(options: argparse.Namespace) -> Proof:
     clock = SystemClock()
     ends = clock.now() + 60 * options.minutes if options.minutes is not None else math.inf
     work, mutants = _work(options), read_mutants(options.mutants)
+    if options.resume and not options.journal.exists():
+        _say(f"{options.journal} is not there: this begins anew.")
     journal = Journal(options.journal, fingerprint(), resume=options.resume)
     try:
         with Crew(options.workers, clock, ends, _say) as crew:
@@ -139,21 +170,22 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m connector.testing.proof",
         description="Tries to break the sync in every way there is, and writes down what came of it.",
+        allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--operations", type=_number, metavar="N", help=f"of people and syncs together; {OPERATIONS:,} if not given")
+    add("--operations", type=_some, metavar="N", help=f"of people and syncs together; {OPERATIONS:,} if not given")
     add("--seeds", type=_seeds, default=(0, None), metavar="A[:B]", help="the first seed, and the one to stop before")
     add("--pairs", type=_number, metavar="N", help=f"every Nth pair of crashes; {ALL.pairs} if not given, 0: none")
     add("--kills", type=_number, metavar="N", help=f"processes to be killed; {KILLS} if not given")
     add("--no-crash", action="store_true", help="leave the crash matrix out")
     add("--workers", type=_workers, default=os.cpu_count() or 1, metavar="N", help="processes side by side")
-    add("--minutes", type=float, metavar="N", help="begin nothing new after so long")
+    add("--minutes", type=_minutes, metavar="N", help="begin nothing new after so long")
     add("--quick", action="store_true", help="a small one: some minutes")
     add("--resume", action="store_true", help="go on with the results of the last one that was stopped")
     add("--journal", type=Path, default=Path("build/proof.jsonl"), metavar="FILE", help="where results are kept")
     add("--mutants", type=Path, default=Path("build/mutants.json"), metavar="FILE", help="what `make mutants` found")
-    add("--page", type=Path, default=Path("docs/proof.md"), metavar="FILE", help="the page to write")
-    add("--readme", type=Path, default=Path("README.md"), metavar="FILE", help="a document that shows the figures")
+    add("--page", type=Path, metavar="FILE", help=f"the page to write; {PAGE} if the proof is whole, else {TRIED}")
+    add("--readme", type=Path, metavar="FILE", help=f"a document for the figures; {README} if the proof is whole")
     return parser
 
 
@@ -163,13 +195,32 @@ def _number(text: str) -> int:
     return int(text)
 
 
+def _some(text: str) -> int:
+    if _number(text) == 0:
+        raise argparse.ArgumentTypeError("0 of them prove nothing")
+    return _number(text)
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = math.nan
+    if not 0 <= minutes < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of minutes, for example 30")
+    return minutes
+
+
 def _workers(text: str) -> int:
     return max(1, _number(text))
 
 
 def _seeds(text: str) -> tuple[int, int | None]:
     first, colon, last = text.partition(":")
-    return _number(first), _number(last) if colon else None
+    seeds = _number(first), _number(last) if colon else None
+    if seeds[1] is not None and seeds[1] <= seeds[0]:
+        raise argparse.ArgumentTypeError(f"{text} holds no seed; write {seeds[1]}:{seeds[0] + 1}")
+    return seeds
 
 
 def _today() -> str:
@@ -180,8 +231,8 @@ def _machine() -> str:
     return f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
 
 
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
+def _say(*lines: str) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)
     sys.stdout.flush()
 
 

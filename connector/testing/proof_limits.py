@@ -58,7 +58,7 @@ LIMITS: Mapping[str, Limit] = {
         "overwritten in the gap",
         "Without conditional writes a record is read again right before it is written. What a person types between "
         "that look and the write, the time of one call and its wait for a turn, is overwritten. Where versions count "
-        "up, a line says that it was, not what it was.",
+        "up, the answer tells, and the journal gets a line without the value; where they do not, nothing says so.",
         _lacks(lambda can: can.conditional_write),
     ),
     "gap I17": Limit(
@@ -84,9 +84,14 @@ LIMITS: Mapping[str, Limit] = {
         _any,
     ),
     "limit I7": Limit(
-        "old value typed again",
+        "an edit that leaves no trace",
         "A person who types what both sides had agreed on last shows no edit; the other side's newer value then wins. "
-        "After an older copy of the store, an emptied field can be filled again.",
+        "After an older copy of the store is put back, a field emptied since can be filled again, and a line dropped "
+        "since can come back. Where two pairs of records were merged crosswise, a field emptied in one of them can be "
+        "filled from the other. Where a feed shows changes late, an edit can be agreed on with what the other side "
+        "showed before. Of several lines of one label nobody can tell which is which: an edit of one can be "
+        "overwritten that the other system shows in another, and where the outcome of a write was lost, two edits can "
+        "meet in one line.",
         _any,
     ),
     "limit I42": Limit(
@@ -109,14 +114,16 @@ GENERAL = (
     "([testing an adapter](testing-an-adapter.md)).",
     "A capability that a system declares and does not keep (a version that does not change, a key that is not unique) "
     "takes away what rests on it.",
-    "Mappings are those of the test world, and keep the laws that `connector mapping check` asks for. Three entities: "
-    "accounts with parents, products, orders with lines.",
+    "Mappings are those of the test world, and keep the laws that `connector mapping check` asks for. The "
+    "simulator and the kill runs know three entities: accounts with parents, products, orders with lines. Contacts, "
+    "invoices, payments and balances go through the crash matrix only.",
     "Time is simulated. Load, memory and speed are in [measured](measured.md).",
     "State is kept in memory, and for one seed in a hundred in SQLite; that the stores agree is shown by "
     "[tests of their own](../tests/laws/test_stores_agree.py).",
     "A synced pair that another sync tool writes as well is not tried.",
-    "A simulation finds what its judge looks for. That the judge and the tests see what is wrong is what the mutation "
-    "check asks.",
+    "Webhooks are rows in the store, put there by the simulator; nothing in the program receives one yet.",
+    "A simulation finds what its judge looks for. `make mutants` asks whether anything sees a bug that is put in, any "
+    "test or the judge; it does not say that the judge alone would.",
 )
 
 

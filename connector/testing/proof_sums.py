@@ -128,6 +128,25 @@ class Proof:
     # ---------------------------------------------------------------------------------------------- figures
 
     @property
+    def lacks(self) -> list[str]:
+        """A sentence for everything that belongs to a proof and was left out or not done; empty: it is whole."""
+        wanted, found = self.wanted, []
+        if not self.enough:
+            why = "time was up" if wanted.late else "the seeds asked for were played"
+            found.append(f"{wanted.operations:,} operations were asked for; {why} at {self.operations:,}.")
+        if not wanted.cells:
+            found.append("The crash matrix was left out.")
+        elif self.matrix.cells < wanted.cells:
+            found.append(f"{self.matrix.cells} of {wanted.cells} cells of the crash matrix were gone through.")
+        elif wanted.depth.kills > ALL.kills:
+            found.append(f"Of the crash matrix one step in {wanted.depth.kills} was tried.")
+        if not wanted.kills:
+            found.append("No process was killed.")
+        elif self.kills.kills < wanted.kills:
+            found.append(f"{self.kills.kills} of {wanted.kills} kills were done.")
+        return found
+
+    @property
     def total(self) -> Tally:
         return total(self.profiles.values())
 

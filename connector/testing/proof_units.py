@@ -168,10 +168,8 @@ def all_days(kills: int) -> list[Days]:
 
 
 def command_of(task: Task) -> str:
-    """The command that plays a seed again; joined by `=`, for names of profiles begin with a dash."""
-    sqlite = " --sqlite" if task.setup.sqlite else ""
-    named = f"--profile={task.profile} --policy={task.policy}"
-    return f"python -m connector.testing.simulator --seed {task.seed} {named}{sqlite}"
+    """The command that plays a seed again."""
+    return task.setup.command(task.seed)
 
 
 def play(task: Task) -> Tally:

@@ -36,11 +36,17 @@ def test_what_was_not_reached_is_said(tmp_path: Path) -> None:
     proof = proved(tmp_path, Work(1000, last=100))
     assert proof.operations == 300
     text = page(proof, MADE)
-    assert "**Not whole.** 1,000 operations were asked for; the seeds asked for were played at 300." in text
-    assert "0 of 0 kills were done" in text
+    part = "**Only a part of a proof.** 1,000 operations were asked for; the seeds asked for were played at 300."
+    assert part in marked(text)
+    assert "The crash matrix was left out. No process was killed." in marked(text)
+    assert "0 crash points" not in text
+    assert "0 processes" not in text
     whole = Proof(Wanted(300, 1, Depth(), 5), profiles=proof.profiles)
     whole.matrix.cells, whole.kills.kills = 1, 5
-    assert "Not whole" not in page(whole, MADE)
+    assert whole.lacks == []
+    assert "Only a part" not in page(whole, MADE)
+    whole.wanted.depth = Depth(kills=7)
+    assert "Of the crash matrix one step in 7 was tried." in marked(page(whole, MADE))
 
 
 def test_a_proof_that_was_stopped_goes_on_and_ends_as_one_that_was_not(tmp_path: Path) -> None:
@@ -100,16 +106,35 @@ def test_the_command_plays_seeds_in_processes_and_writes_page_and_figures(
     (tmp_path / "readme").write_text(f"{BEGIN}\n{END}\n")
     code = main(line(tmp_path, "--seeds", "0:2", "--operations", "10", "--workers", "2"))
     text = (tmp_path / "page").read_text("utf-8")
-    assert code == (0 if "No seed, no crash point and no day failed." in text else 1)
+    assert code == (0 if "No seed, no crash point and no day failed" in text else 1)
     assert marked((tmp_path / "readme").read_text("utf-8")) == marked(text)
     assert "2 seeds: 0 to 1." in text
     assert "see " in capsys.readouterr().out
 
 
-def test_a_finding_makes_the_command_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_whole_proof_is_published_unless_places_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "README.md").write_text(f"{BEGIN}\nold\n{END}\n")
+    whole = Proof(Wanted(0, 1, Depth(), 1))
+    whole.matrix.cells = whole.kills.kills = 1
+    for proof, page_, shown in ((Proof(Wanted(1)), "build/proof.md", "old"), (whole, "docs/proof.md", "0 operations")):
+        monkeypatch.setattr(command, "prove", lambda *given, proof=proof: proof)
+        assert main(["--journal", "journal"]) == 0
+        assert f"see {page_}" in capsys.readouterr().out
+        assert "| made by | `python -m connector.testing.proof --journal journal` |" in Path(page_).read_text("utf-8")
+        assert marked((tmp_path / "README.md").read_text("utf-8")).startswith(shown)
+
+
+def test_a_finding_makes_the_command_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(command, "prove", lambda *given: failing())
     assert main(line(tmp_path)) == 1
     assert "--seed 9" in (tmp_path / "page").read_text("utf-8")
+    assert "The first: I7: a | b <c>\n    python -m x --seed 0\n" in capsys.readouterr().out
 
 
 def test_a_command_that_is_stopped_writes_no_page(
@@ -129,7 +154,20 @@ def test_when_time_is_up_nothing_new_is_begun_and_the_page_says_so(tmp_path: Pat
     assert "10 operations were asked for; time was up at 0." in (tmp_path / "page").read_text("utf-8")
 
 
-@pytest.mark.parametrize("words", [["--seeds", "x"], ["--seeds", "1:"], ["--operations", "-1"], ["--kills", "²"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--seeds", "x"],
+        ["--seeds", "1:"],
+        ["--operations", "-1"],
+        ["--kills", "²"],
+        ["--seeds", "5:2"],
+        ["--operations", "0"],
+        ["--minutes", "-1"],
+        ["--minutes", "nan"],
+        ["--resum"],
+    ],
+)
 def test_arguments_nobody_can_read_are_refused(tmp_path: Path, words: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*line(tmp_path), *words])

@@ -85,6 +85,14 @@ def test_an_end_that_differs_is_reported_with_its_step_and_its_record(tmp_path: 
     assert any("Acme 0" in text and "not in the plain day" in text for text in matrix.report.differences[0].what)
 
 
+@pytest.mark.parametrize("words", [["--workers", "-1"], ["--pairs", "-1"], ["--workers", "x"]])
+def test_numbers_nobody_can_use_are_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert "expected a whole number" in capsys.readouterr().err
+
+
 def test_the_command_line_says_what_was_gone_through_and_refuses_what_makes_no_sense(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from connector.engine.work import open_text
 from connector.errors import DeniedError, Halted, NotFoundError, RejectedError, TransientError, UncertainError
 from connector.merge.guards import Limit, Limits
-from connector.model.records import Op
+from connector.model.records import Op, Write, WriteResult
 from connector.model.rows import IntentState, LinkState
 from connector.model.values import Side
 from connector.testing.tables import BUSY, LOST
@@ -359,3 +360,27 @@ def test_errors_that_are_no_answer_of_a_system_end_the_run_as_failed(world: Worl
     assert (row.status, open_text(world.vault, row.detail)) == ("failed", "RuntimeError")
     world.erp.faults.clear()
     assert world.sync().status == "done"
+
+
+def test_an_edit_in_the_gap_of_an_unconditional_write_is_told_where_versions_count(tmp_path: Path) -> None:
+    """What was typed between the last look and the write is gone; that something was, the journal says."""
+    world = make_world(tmp_path, FULL, replace(FULL, conditional_write=False))
+    key = world.crm.add("companies", account("A", phone="0"))
+    world.sync()
+    image = world.pairs()[key]
+    world.crm.edit("companies", key, phone="1")
+    write = world.erp.write
+
+    def late(object: str, writes: Sequence[Write]) -> WriteResult:  # noqa: A002  (the port's name)
+        world.erp.edit("customers", image, tel="typed in the gap")
+        world.erp.write = write  # type: ignore[method-assign]
+        return write(object, writes)
+
+    world.erp.write = late  # type: ignore[method-assign]
+    report = world.sync()
+    assert world.erp.get("customers", image)["tel"] == "1"
+    told = world.look("journal", world.specs["account"].kind, None, None, 100)
+    rows = [row for row in told if row.event == "overwritten"]
+    assert [(row.side, row.key, row.fields, row.body) for row in rows] == [(Side.RIGHT, image, "phone", None)]
+    assert report.counts["overlapped"] == 1
+    world.store.close()

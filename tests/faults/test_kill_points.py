@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from connector.testing.kill import Death, launch
-from connector.testing.kill_days import campaign, finish
+from connector.testing.kill_days import campaign, finish, main
 from connector.testing.kill_site import running
 
 
@@ -69,3 +69,10 @@ def test_a_site_comes_to_rest_and_shows_both_systems_by_names(tmp_path: Path) ->
         found = site.picture()
     assert len(found["companies"]) == len(found["customers"]) == 1
     assert "name=Acme" in found["customers"][0]
+
+
+@pytest.mark.parametrize("words", [["--kills", "-1"], ["--servers", "x"], ["--kills", "0", "--servers", "0"]])
+def test_a_campaign_without_a_day_is_refused(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from parts_a import Arena, Builder, arenas, line
-from parts_days import with_totals
+from parts_a import PROFILES, Arena, Builder, arenas, line
+from parts_days import rest, with_totals
 
 from connector.merge.documents import header_problem
 from connector.merge.functions import add_changes
@@ -117,6 +117,45 @@ def test_i22_what_lines_come_to_is_rounded_where_each_stands_and_makes_the_figur
     for name, step in itertools.product(shown, (1, -1)):
         wrong = Money(Decimal(figure(right[name] + step, currency)), currency)
         assert header_problem({**shown, "lines": tuple(lines), name: wrong}) is not None, name
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("number", [0, 1])
+def test_i22_an_order_edited_line_by_line_on_both_sides_sums_to_what_all_edits_make(
+    build: Builder, profile: str, number: int
+) -> None:
+    """One changes quantities, the other prices; one adds a line, the other drops one: both end with the same parts."""
+    arena = build(PROFILES[profile], swapped=number == 1)
+    company = arena.desks()[number].add(name="Buyer")
+    arena.sync()
+    texts = [f"line {n}" for n in range(5)]
+    first = [line(text, "1", f"{n}.10") for n, text in enumerate(texts)]
+    arena.desks("order")[number].add(name="Deal", account=company, lines=first)
+    arena.sync("order")
+    wanted = {text: (Decimal(1), Decimal(f"{n}.10")) for n, text in enumerate(texts)}
+    desks = arena.desks("order")
+    keys = [next(iter(desk.live())) for desk in desks]
+    for turn in range(4):
+        for side, name in enumerate(("quantity", "price")):
+            rows = desks[side].get(keys[side])["lines"]
+            text, changed = f"line {turn + 1 if side else 4 - turn}", Decimal(f"{turn + 1}.{side + 3}7")
+            rows = [{**row, name: str(changed)} if row["text"] == text else row for row in rows]
+            if side == turn % 2:
+                rows = [row for row in rows if row["text"] != f"line {turn}"]
+                wanted.pop(f"line {turn}", None)
+            else:
+                rows.append(line(f"new {turn}", "2", "0.05"))
+                wanted[f"new {turn}"] = (Decimal(2), Decimal("0.05"))
+            desks[side].edit(keys[side], lines=rows)
+            if text in wanted:
+                quantity, price = wanted[text]
+                wanted[text] = (changed, price) if side == 0 else (quantity, changed)
+        rest(arena, "order")
+        for desk, key in zip(desks, keys, strict=True):
+            parts = sorted(
+                (row["text"], Decimal(row["quantity"]) * Decimal(row["price"])) for row in desk.get(key)["lines"]
+            )
+            assert parts == sorted((text, quantity * price) for text, (quantity, price) in wanted.items()), turn
 
 
 @given(CENTS, CENTS, CENTS)

@@ -194,9 +194,11 @@ class Lag:
         return Page(shown, end, page.more)
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_i26_where_the_lag_stays_below_the_overlap_every_change_arrives(worlds: Worlds, seed: int) -> None:
-    world = begun(worlds, replace(LAGGING, page=50))
+@pytest.mark.parametrize("page", [50, 3, 2])
+@pytest.mark.parametrize("seed", range(4))
+def test_i26_where_the_lag_stays_below_the_overlap_every_change_arrives(worlds: Worlds, seed: int, page: int) -> None:
+    """On one page, and over the borders of pages of three and of two."""
+    world = begun(worlds, replace(LAGGING, page=page))
     chance = random.Random(f"lag {seed}")
     lags = [Lag(end, chance) for end in ends(world)]
     wanted: dict[tuple[str, str], str] = {}

@@ -142,7 +142,7 @@ IN_STATE = (
     Mutant(
         "what was read is stored without the lease",
         "A run that lost its lease while it read stores what it had read all the same.",
-        "3.4, I43",
+        "3 lease, I43",
         "connector/engine/lease.py",
         "        fence(tx, work, at)\n        body(tx)\n",
         "        body(tx)\n",

@@ -213,12 +213,35 @@ def test_the_command_plays_a_seed_and_prints_its_script(capsys: pytest.CaptureFi
         (["--policy", "nothing"], "no policy 'nothing'"),
         (["--seeds", "7"], "expected A:B"),
         (["--seeds", "0:1", "--profile", "nothing"], "no 'nothing'"),
-        (["--script", "/nowhere/script.txt"], "cannot be read"),
+        (["--seeds", "5:2"], "5:2 holds no seed; write 2:6"),
+        (["--script", "/nowhere/script.txt"], "cannot be read: No such file or directory"),
+        (["--script", "script.txt", "--seed", "3"], "a script is no seed"),
     ],
 )
 def test_wrong_words_are_named(capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
     assert main(words) == 2
     assert said in capsys.readouterr().err
+
+
+def test_what_is_printed_with_a_script_is_a_script_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "script.txt"
+    path.write_text("add crm account N1\nsync account\n")
+    assert main(["--script", str(path)]) == 2
+    assert f"{path} does not say its profile" in capsys.readouterr().err
+    assert main(["--script", str(path), "--profile=----", "--policy=manual", "--print"]) == 0
+    printed = capsys.readouterr().out
+    path.write_text(printed)
+    assert main(["--script", str(path), "--print"]) == 0
+    assert capsys.readouterr().out == printed
+    assert main(["--script", str(path), "--shrink"]) == 0
+    assert capsys.readouterr().out == "nothing found in 2 lines, nothing to shrink\n"
+
+
+def test_a_seed_is_played_as_a_campaign_plays_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--spread", "--seed", "300", "--print"]) == 0
+    (task,) = tasks(range(300, 301), spread=True)
+    assert capsys.readouterr().out.startswith(f"# profile: {task.profile}\n# policy: {task.policy}\n")
+    assert f"--profile={task.profile} " in task.setup.command(300)
 
 
 @pytest.mark.parametrize(

@@ -61,27 +61,33 @@ class Setup:
         return script(PROFILES[self.profile], POLICIES[self.policy], number)
 
     def shrunk(self, lines: Sequence[str]) -> list[str]:
-        """The shortest script that leads to the same finding as these lines do, the first of them."""
+        """The shortest script that leads to the same finding as these lines do, the first of them; none: no lines."""
         found = self.play(lines).findings
         if not found:
-            return list(lines)
+            return []
         wanted = same(*found[0])
         return shrink(lines, lambda tried: any(same(*finding) == wanted for finding in self.play(tried).findings))
 
     def command(self, number: int) -> str:
-        """The command that plays a seed again."""
+        """The command that plays a seed again; joined by `=`, for names of profiles begin with a dash."""
         sqlite = " --sqlite" if self.sqlite else ""
-        return f"python -m {MODULE} --seed {number} --profile {self.profile} --policy {self.policy}{sqlite}"
+        return f"python -m {MODULE} --seed {number} --profile={self.profile} --policy={self.policy}{sqlite}"
 
 
-def read_script(path: Path) -> tuple[Setup, list[str]]:
-    """A script file: lines `# profile: NAME` and `# policy: NAME`, then what happens. Raises ScriptError."""
+def read_script(path: Path, profile: str = "", policy: str = "") -> tuple[Setup, list[str]]:
+    """A script file: lines `# profile: NAME` and `# policy: NAME`, then what happens. Raises ScriptError.
+
+    profile, policy: what it is played with instead.
+    """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ScriptError(f"{path} cannot be read: {error}") from None
+        raise ScriptError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     names = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# ") and ": " in line)
-    profile, policy = names.get("profile", ""), names.get("policy", "")
+    profile, policy = profile or names.get("profile", ""), policy or names.get("policy", "")
+    for name, what in ((profile, "profile"), (policy, "policy")):
+        if not name:
+            raise ScriptError(f"{path} does not say its {what}: add a line `# {what}: NAME`, or give --{what}=NAME")
     check_names(profile, policy)
     return Setup(profile, policy), [line for line in lines if line and not line.startswith("#")]
 
