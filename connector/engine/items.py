@@ -145,7 +145,9 @@ def _print_singles(work: Work, side: Side) -> None:
     after = 0
     while singles := work.spool.singles(side, after, 500):
         after = singles[-1].seq
-        work.spool.add_prints([(f.seq, _prints(work, side, f)) for f in singles])
+        # While a create is open there, what carries a key of ours is that one's: alike or not, it is nobody else's.
+        free = [f for f in singles if not (f.own and f.partner is not None and work.open_creates[side])]
+        work.spool.add_prints([(f.seq, _prints(work, side, f)) for f in free])
 
 
 def _prints(work: Work, side: Side, found: Found) -> tuple[bytes, ...]:

@@ -44,7 +44,7 @@ def survey(work: Work, sink: Sink | None = None, *, dry: bool = True) -> Effects
     def handle(items: list[Item]) -> Effects[None]:
         plans = yield from assess(work, items)
         for plan in plans:
-            _tally_ending(count, plan)
+            _tally_ending(work, count, plan)
             count.first.update(plan.targets() if _is_first(work, plan) else ())
             for line in lines_of(work, plan):
                 summary.count(line.action)
@@ -82,9 +82,14 @@ def _is_first(work: Work, plan: ItemPlan) -> bool:
     return all(unit.decision.row in FIRST_ROWS for unit in plan.units if unit.values)
 
 
-def _tally_ending(count: _Count, plan: ItemPlan) -> None:
-    """What ended and nobody has dealt with yet; what waits for a person already is not news."""
-    if plan.status is None or plan.step is None or "*" in plan.item.conflicts:
+def _tally_ending(work: Work, count: _Count, plan: ItemPlan) -> None:
+    """What ended and nobody has dealt with yet; what waits for a person already is not news.
+
+    What was held and is not any more (the record that was deleted here shows there what both agreed on again) is.
+    """
+    row = plan.item.conflicts.get("*")
+    held = row is not None and (row.choice is not None or plan.step is Step.HOLD or work.spec.deletes == "ask")
+    if plan.status is None or plan.step is None or held:
         return
     if plan.step.target is not None:
         count.ended[plan.step.target] += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from connector.engine.lease import LEASE
 from connector.model.values import SIDES
 from connector.ports import Capabilities
 from connector.testing.proof_sums import counted
@@ -184,6 +185,8 @@ def _odd(profile: Profile) -> list[str]:
         "changes visible late": max(profile.lag.left, profile.lag.right) > 0,
         "no delete feed": can.deletes == "none",
         "pages of two": can.page == 2,
+        "pages of four": can.page == 4,
+        "`settle` longer than a lease": profile.settle > LEASE,
         "decimals as numbers": can.decimals == "number",
         "clocks apart": profile.skew.left != profile.skew.right,
         "rewrites what it stores": profile.rounds,

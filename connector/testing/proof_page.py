@@ -15,24 +15,29 @@ from connector.testing.simulator.profiles import POLICIES, PROFILES
 BEGIN, END = "<!-- figures of the last proof -->", "<!-- end of the figures -->"
 RULES = "protocol.md#5-invariants"
 FAULTS: Mapping[str, str] = {
-    "busy": "429 with a time to come back",
-    "down": "503 on a read or write",
+    "busy": "429 with a time to come back; the store locked by another",
+    "down": "503 on a read or write; a commit refused",
     "denied": "403 on one call",
-    "outage": "401 on everything for a while",
-    "cut": "a listing fails in the middle",
+    "outage": "401 on everything for a while; counted once each",
+    "cut": "a page shorter than asked for, and more to come",
+    "broken": "a listing fails on its second page or a later one",
     "empty": "an empty page that says there is more",
     "omit": "a listing leaves records out that are there",
     "hidden": "a record nobody finds for a while",
     "stale": "a read by key shows an older version",
     "lost-before": "connection lost before the write was done",
-    "lost-after": "connection lost after the write was done",
+    "lost-after": "connection lost after the write or the commit was done",
     "late": "timeout, and the write is done some time later",
     "bare": "a write answered without the record",
-    "short": "a batch answered with too few outcomes",
+    "short": "one outcome too few: part of a batch, or a single write without any",
     "some-busy": "part of a batch refused for now",
     "some-lost": "part of a batch of unknown outcome",
     "some-refused": "part of a batch refused for good",
     "some-stale": "part of a batch refused as out of date",
+    "all-busy": "a single write, or every one of a batch, refused for now",
+    "all-lost": "a single write, or every one of a batch, of unknown outcome",
+    "all-refused": "a single write, or every one of a batch, refused for good",
+    "all-stale": "a single write, or every one of a batch, refused as out of date",
     "poison": "a record refused until it is changed",
     "workflow": "a workflow changes a record after our write",
 }
@@ -218,12 +223,13 @@ def _faults(proof: Proof) -> str:
     for name, count in counted(proof.total, "fault ").items():
         system, _, kind = name.partition(" ")
         hits[kind][system] = count
+    places = ("crm", "erp", "store")
     rows: list[Sequence[object]] = [
-        (kind, FAULTS.get(kind, ""), row.get("crm", 0), row.get("erp", 0)) for kind, row in sorted(hits.items())
+        (kind, FAULTS.get(kind, ""), *(row.get(place, 0) for place in places)) for kind, row in sorted(hits.items())
     ]
-    total = [sum(row.get(system, 0) for row in hits.values()) for system in ("crm", "erp")]
-    rows.append(("all", "", *total))
-    text = table(("fault", "what happens", "CRM", "ERP"), rows)
+    rows.append(("all", "", *(sum(row.get(place, 0) for row in hits.values()) for place in places)))
+    text = table(("fault", "what happens", "CRM", "ERP", "store"), rows)
+    text += "\n\nA fault is counted when it changed an answer."
     told = [(mode, WEBHOOKS.get(mode, ""), number) for mode, number in counted(proof.total, "webhook ").items()]
     return f"{text}\n\n{DOOR}\n\n{table(('webhooks', 'what happens', 'number'), told)}" if told else text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from judge_world import GUARDED, NOTHING, Court, company, opened, report
 
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, UncertainError
 from connector.model.plan import PlanLine
 from connector.model.records import Op, Write
 from connector.model.rows import CandidateRow, DeadRow, HintRow, IntentRow, IntentState
@@ -142,7 +142,8 @@ def test_i9_a_record_created_again_because_the_store_was_lost_may_meet_the_one_t
 
 
 def test_i9_a_process_that_wakes_up_late_and_sends_again_is_a_known_limit_without_a_unique_key() -> None:
-    for profile, broken in (("c--s", set()), ("cu--", {"I9"})):
+    """Late: after `settle`, which in `c--s` is longer than any process sleeps."""
+    for profile, broken in (("skewed", set()), ("c--s", {"I9"}), ("cu--", {"I9"})):
         with opened(profile) as court:
             court.world.crm.add("companies", account("Acme"))
             for process in ("first", "second"):
@@ -257,7 +258,7 @@ def test_i1_a_plan_may_confirm_for_ever_only_what_nobody_can_confirm_as_deleted(
         court.world.crm.remove("companies", pairs[0][0])
         line = PlanLine("accounts", "confirm", None, maybe(*pairs[0]))
         monkeypatch.setattr(World, "plan", lambda world, entity: [line] if entity == "account" else [])
-        monkeypatch.setattr(World, "sync", lambda world, entity: report())
+        monkeypatch.setattr(World, "sync", lambda world, entity, **options: report())
         found = {finding.rule for finding in court.judge.at_rest()}
         assert ("I1" in found) is not limit
         assert {finding.rule for finding in court.judge.verdicts.limits} == ({"I16"} if limit else set())
@@ -266,3 +267,19 @@ def test_i1_a_plan_may_confirm_for_ever_only_what_nobody_can_confirm_as_deleted(
 def test_i1_and_i2_a_plan_at_rest_that_still_wants_to_write(court: Court) -> None:
     court.world.crm.add("companies", account("Acme"))
     assert {"I1", "I2"} <= {finding.rule for finding in court.judge.at_rest()}
+
+
+@pytest.mark.parametrize("typed_over", [True, False])
+def test_i9_a_create_without_an_answer_is_found_by_its_natural_key_until_somebody_types_over_it(
+    typed_over: bool,
+) -> None:
+    with opened("c---") as court:
+        court.world.crm.add("companies", account("Acme", tax_id="T1"))
+        shown = {"title": "Acme", "cur": "EUR", "blocked": False, "vat_number": "T1"}
+        court.trick(RIGHT, Trick("write", "lost-after"))
+        with pytest.raises(UncertainError):
+            court.write(RIGHT, "account", CREATE, None, "t", **shown)
+        (made,) = court.world.erp.live("customers")
+        court.world.erp.edit("customers", made, vat_number="T2" if typed_over else "T1")
+        court.write(RIGHT, "account", CREATE, None, "t", **shown)
+        assert court.rules() == (set() if typed_over else {"I9"})

@@ -5,17 +5,15 @@ It knows what the systems show and what rows the store holds; how the engine wor
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
-from math import ceil
 from typing import Any
 
 import msgspec
 
 from connector.errors import ConnectorError, Halted, UncertainError
-from connector.merge.guards import FLOOR_DELETES
 from connector.model.plan import PlanLine, Report
 from connector.model.records import Page, Write, WriteResult
 from connector.model.rows import LinkRow
@@ -24,6 +22,7 @@ from connector.testing.driver import Crash
 from connector.testing.memory import MemorySystem
 from connector.testing.simulator.judge_findings import Finding, Verdicts
 from connector.testing.simulator.judge_full import FullRules, Picture, picture
+from connector.testing.simulator.judge_guards import GuardRules
 from connector.testing.simulator.judge_rest import RestRules
 from connector.testing.simulator.judge_rows import MANY, Rows, read_rows
 from connector.testing.simulator.judge_things import Change
@@ -48,8 +47,8 @@ class Judge:
 
     Register `seen` with the watchers of both systems; what answers show and what is sent it listens to by itself.
     verdicts: what the protocol allows for want of a power is in `verdicts.narrowed` and `verdicts.limits`, not in the
-    findings. allowed: guards a person let through. Where two processes run at once, set `process` to the name of the
-    one that goes on, so that each is judged by what it was shown itself.
+    findings. allowed: guards a person let through for the run that is going on. Where two processes run at once, set
+    `process` to the name of the one that goes on, so that each is judged by what it was shown itself.
     """
 
     def __init__(self, world: World, profile: Profile, policy: Policy) -> None:
@@ -60,7 +59,7 @@ class Judge:
         self.ledger = Ledger(world)
         self.allowed: frozenset[str] = frozenset()
         self.writes = WriteRules(self.ledger, self.verdicts, profile)
-        self._deletes: dict[str, deque[float]] = {entity: deque() for entity in world.specs}
+        self.guards = GuardRules(self.writes)
         self._this_run: list[Change] = []
         self._runs: Counter[str] = Counter()
         self._answered: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
@@ -98,7 +97,7 @@ class Judge:
         if change.ours:
             self._this_run.append(change)
             if touch.kind == "remove":
-                self._guard_deletes(change)
+                self.guards.deleted(change, self.allowed)
 
     def decided(self, link: LinkRow | int, unit: str, side: Side) -> None:
         """A person decided a conflict: this side's value is right. link: it, or its id; unit: `*` for the record."""
@@ -125,6 +124,7 @@ class Judge:
         """The store went back to an older copy of itself, or was lost."""
         self.writes.store_replaced()
         self._journal = 0
+        self.guards.store_replaced()
 
     def _shown(self, side: Side, name: str, object_: str, records: Sequence[Any]) -> None:
         self.ledger.turns.called(self.process)
@@ -155,6 +155,8 @@ class Judge:
                         self.verdicts.find("I21", f"{system.name} {object} {item.key}: a float in a body")
             tokens = [item.token for item in writes]
             self.ledger.turns.carried_out = frozenset(tokens)
+            if self.allowed:
+                self.guards.let_through.update(tokens)
             try:
                 result = write(object, writes)
             except ConnectorError:
@@ -205,6 +207,10 @@ class Judge:
 
     # -------------------------------------------------------------------------------------------- after a run
 
+    def run_begins(self) -> None:
+        """A run begins: what was typed until now it can read before it decides."""
+        self.guards.run_begins()
+
     def plan_ended(self) -> None:
         """A plan is over: it changes nothing (I37), so what it was shown is known to no run that comes after it."""
         self.ledger.forget(lose=True)
@@ -231,6 +237,8 @@ class Judge:
             # What it had sent, and never wrote down that it was done, has no known outcome.
             self._unsure(() if alive else rows & self.ledger.calls.keys())
             self.writes.noted = rows
+            self.guards.let_through |= rows if self.allowed else set()
+        self.guards.run_ended([change for change in self._this_run if self._sent_now(change)], self.allowed)
         self._this_run = [change for change in self._this_run if self._is_of_another(change)]
         self.writes.winners.run_ended(self.process)
         self.ledger.run_ended(alive=alive)
@@ -287,19 +295,6 @@ class Judge:
             for change in self._this_run:
                 if self._sent_now(change):
                     self.verdicts.find("I18", f"{change.held}: written in a run that {halted.guard} had stopped")
-
-    def _guard_deletes(self, change: Change) -> None:
-        """I18: in any 24 hours no more deletes of a kind than the guard lets through."""
-        entity = change.held.entity
-        times = self._deletes[entity]
-        times.append(change.touch.at)
-        while times[0] < change.touch.at - DAY:
-            times.popleft()
-        limit = self.world.specs[entity].limits.deletes
-        linked = sum(len(thing.records.left) for thing in self.ledger.things.values() if thing.entity == entity)
-        most = limit.of(linked) if limit is not None else max(FLOOR_DELETES, ceil(0.01 * linked))
-        if len(times) > most and "deletes" not in self.allowed:
-            self.verdicts.find("I18", f"{entity}: {len(times)} deletes in 24 hours, at most {most}")
 
     def _cursors(self) -> None:
         """I25: no cursor is ahead of what the system has. Only where we counted from the beginning."""
@@ -384,6 +379,6 @@ class Judge:
 
     def _run_at_rest(self, entity: str) -> None:
         try:
-            self.world.sync(entity)
+            self.world.sync(entity, allow=self.allowed)
         except ConnectorError as error:
             self.verdicts.find("I2", f"{entity}: a run at rest ended with {error}")

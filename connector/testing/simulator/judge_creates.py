@@ -13,7 +13,7 @@ from connector.testing.simulator.judge_things import Change, Held
 from connector.testing.simulator.judge_values import is_empty
 from connector.testing.simulator.ledger import Ledger
 from connector.testing.simulator.ledger_pages import Pages
-from connector.testing.simulator.profiles import Profile
+from connector.testing.simulator.profiles import PATIENT, Profile
 
 RESERVE = 3600.0
 
@@ -206,17 +206,25 @@ class CreateRules:
             return False
         if can.external_key == "none" and not can.created_by:
             return not self._has_natural_key(made)
-        # A process that sleeps between its note and its request is a request that comes later than `settle`.
+        # A process that sleeps between its note and its request is a request that comes later than `settle`: not where
+        # `settle` is longer than any process sleeps here.
         settle = self.world.specs[made.entity].settle
         late = self.profile.very_late and passed > settle
-        return late or len(self.ledger.senders[token]) > 1
+        return late or (len(self.ledger.senders[token]) > 1 and settle < PATIENT)
 
     def _has_natural_key(self, made: Held) -> bool:
-        """Whether values by which first links are made tell it from every other record there, since it was made."""
+        """Whether values by which first links are made tell it from every other record there, since it was made.
+
+        What the create of unknown outcome made shows them still: if a person typed over them, nothing leads to it.
+        """
+        same = self.ledger.things[made.entity, made.identity].live(made.side)
+        first = [held for held in same if held is not made and held.ours and held.token in self.ledger.unsure]
         there = [h for h in self.ledger.of(made.side, made.entity) if h.live and h.identity != made.identity]
         for rule in self.world.specs[made.entity].match:
             values = [made.now.get(name) for name in rule]
-            if not any(map(is_empty, values)) and not any(values == [h.now.get(n) for n in rule] for h in there):
+            shown = all(values == [h.now.get(n) for n in rule] for h in first)
+            alone = not any(values == [h.now.get(n) for n in rule] for h in there)
+            if shown and alone and not any(map(is_empty, values)):
                 return True
         return False
 

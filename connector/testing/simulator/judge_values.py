@@ -24,7 +24,7 @@ PRESENT, ABSENT = True, False
 
 
 def identity_of(spec: SyncSpec, side: Side, key: Key, fields: Mapping[str, Any]) -> str:
-    """The label that never changes, the same on both sides; side and key where a record shows none."""
+    """The label of a new record, the same on both sides; side and key where a record shows none."""
     name = LABELS.get(spec.entity.name, "name")
     label = spec.systems[side].mapping.decode(fields).values.get(name)
     return str(label) if label else f"{side}:{key}"
@@ -109,6 +109,11 @@ def comparable(value: Value, side: Side, name_of: NameOf) -> Hashable:
     if isinstance(value, Ref):
         return (REF, value.entity, name_of(side, value.entity, value.key))
     return None if value == "" else value
+
+
+def is_line(unit: str) -> bool:
+    """Whether it stands for a line as such, not for one of its fields."""
+    return unit.startswith(LINES) and unit.count("/") == 1
 
 
 def is_empty(value: Hashable) -> bool:

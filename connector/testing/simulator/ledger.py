@@ -14,9 +14,9 @@ from connector.model.records import Key, Record, Version
 from connector.model.values import SIDES, Side
 from connector.testing.simulator.judge_merges import is_merge
 from connector.testing.simulator.judge_things import MERGED, Call, Change, Edit, Held, Thing, Written
-from connector.testing.simulator.judge_values import ABSENT, LINES, REF, identity_of, is_empty, units_of
+from connector.testing.simulator.judge_values import ABSENT, LINES, REF, identity_of, is_empty, is_line, units_of
 from connector.testing.simulator.ledger_notices import Notices
-from connector.testing.simulator.ledger_records import Records
+from connector.testing.simulator.ledger_records import Records, is_ref, leads_to
 from connector.testing.tables import Touch
 from connector.testing.tables import decoded as body_fields
 from connector.testing.world import World
@@ -174,7 +174,7 @@ class Ledger(Records):
 
     def _new(self, side: Side, entity: str, touch: Touch, *, ours: bool) -> Held:
         fields = touch.after or {}
-        name = identity_of(self.world.specs[entity], side, touch.key, fields)
+        name = self.named(entity, identity_of(self.world.specs[entity], side, touch.key, fields))
         thing = self.things.setdefault((entity, name), Thing(entity, name))  # since a cross it may go by another name
         held = Held(side, entity, touch.key, thing.identity, ours, self.number, fields, token=touch.token)
         self.records[side, entity, touch.key] = held
@@ -216,7 +216,7 @@ class Ledger(Records):
         """
         for thing in self.things.values():
             for edit, other in self.agreeing(thing):
-                if _leads_to(entity, edit.value):
+                if leads_to(entity, edit.value):
                     _agree(edit, other)
 
     # -------------------------------------------------------------------------------------------- values
@@ -227,7 +227,7 @@ class Ledger(Records):
         held.fields = change.touch.after or {}
         held.values, now = self.read(held, held.fields)
         if LINES in held.values:
-            now.update({unit: ABSENT for unit in held.now if unit not in now and _is_line(unit)})
+            now.update({unit: ABSENT for unit in held.now if unit not in now and is_line(unit)})
         self._rename(change, now)
         changed = [(unit, value) for unit, value in now.items() if unit not in held.now or held.now[unit] != value]
         sent: Mapping[str, Hashable] | None = None
@@ -244,11 +244,27 @@ class Ledger(Records):
                 held.shows.pop(part, None)
             held.now[unit] = value
             held.since[unit] = change.number
+        if change.ours:
+            self._confirmed(change)
+
+    def _confirmed(self, change: Change) -> None:
+        """What a write of ours found there already, typed meanwhile, is what it brought: nobody can tell them apart.
+
+        Protocol 3, settle: base[f] = (src[f], rep[f]).
+        """
+        held, body = change.held, self.bodies.get(str(change.touch.token))
+        for unit, value in self.read(held, body_fields(body) if body else {})[1].items():
+            shown = held.shows.get(unit)
+            if shown is not None and shown.typed and not shown.settled and held.now.get(unit) == value:
+                source = self._source(change.thing, held, unit, value)
+                if source is not None and source is not shown:
+                    shown.given_up, held.shows[unit], held.since[unit] = "brought", source, change.number
+                    _agree(shown, source)
 
     def _rename(self, change: Change, now: Mapping[str, Hashable]) -> None:
         """What refers to the same as before is no edit, though merges that cross gave it another name since."""
         held = change.held
-        moved = {u: v for u, v in now.items() if _is_ref(v) and _is_ref(held.now.get(u)) and held.now[u] != v}
+        moved = {u: v for u, v in now.items() if is_ref(v) and is_ref(held.now.get(u)) and held.now[u] != v}
         if moved:
             shown = units_of(self.specs[held.entity], held.side, change.before, self.name_of)
             held.now.update({unit: value for unit, value in moved.items() if shown.get(unit) == value})
@@ -261,9 +277,12 @@ class Ledger(Records):
         edit = Edit(change.number, unit, value, touch.by, held.side, held.key, tuple(before), typed=typed)
         for old in before:
             old.over.append(edit)
-        if _was_agreed(edit):
+        if self.was_agreed(edit):
             edit.sides = {Side.LEFT, Side.RIGHT}
+            if is_ref(value) and not edit.typed_back:
+                edit.given_up = "agreed"  # its base goes by another name since a merge: equal to it all the same
         self._show(change, unit, edit, value)
+        self.labels.setdefault((held.entity, unit, value), held.identity)
         change.thing.turns[unit.split("/")[0]] = 0
 
     def _show(self, change: Change, unit: str, edit: Edit, value: Hashable) -> None:
@@ -376,25 +395,3 @@ def _agree(edit: Edit, other: Edit) -> None:
         one.sides |= set(SIDES)
         if mate not in one.alike:
             one.alike.append(mate)
-
-
-def _leads_to(entity: str, value: Hashable) -> bool:
-    return isinstance(value, tuple) and value[:2] == (REF, entity)
-
-
-def _is_ref(value: Hashable) -> bool:
-    return isinstance(value, tuple) and value[:1] == (REF,)
-
-
-def _is_line(unit: str) -> bool:
-    return unit.startswith(LINES) and unit.count("/") == 1
-
-
-def _was_agreed(edit: Edit) -> bool:
-    """Whether the value went back to what both sides had last agreed on, before we brought anything else across."""
-    old = edit.before
-    while old is not None and not old.brought:
-        if old.settled and old.value == edit.value:
-            return True
-        old = old.before
-    return old is not None and old.value == edit.value

@@ -7,14 +7,16 @@ from collections.abc import Hashable, Iterator
 from connector.model.records import Key
 from connector.model.values import Ref, Side, Value
 from connector.testing.simulator.judge_things import Edit, Held, Thing
-from connector.testing.simulator.judge_values import REF, decoded, units_of
+from connector.testing.simulator.judge_values import LABELS, REF, decoded, units_of
 from connector.testing.simulator.ledger_turns import Turns
 from connector.testing.tables import Fields
 from connector.testing.world import World
 
 
 class Records:
-    """What the ledger is asked about. things: by entity and identity; the same on both sides."""
+    """What the ledger is asked about. things: by entity and identity; the same on both sides. labels: (entity, unit,
+    what somebody typed there) -> identity.
+    """
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -22,6 +24,11 @@ class Records:
         self.records: dict[tuple[Side, str, Key], Held] = {}
         self.things: dict[tuple[str, str], Thing] = {}
         self.turns = Turns()
+        self.labels: dict[tuple[str, str, Hashable], str] = {}
+
+    def named(self, entity: str, label: str) -> str:
+        """The identity of what bears this label, or bore it: a person may have given it another one since."""
+        return self.labels.get((entity, LABELS.get(entity, "name"), label), label)
 
     def of(self, side: Side, entity: str) -> list[Held]:
         """Every record of that entity there ever was on that side."""
@@ -74,3 +81,20 @@ class Records:
                     other = mate.shows.get(unit)
                     if other is not None and self.same(edit.value, other.value):
                         yield edit, other
+
+    def was_agreed(self, edit: Edit) -> bool:
+        """Whether the value went back to what both sides had last agreed on, before we brought anything else across."""
+        old = edit.before
+        while old is not None and not old.brought:
+            if old.settled and self.same(old.value, edit.value):
+                return True
+            old = old.before
+        return old is not None and self.same(old.value, edit.value)
+
+
+def leads_to(entity: str, value: Hashable) -> bool:
+    return isinstance(value, tuple) and value[:2] == (REF, entity)
+
+
+def is_ref(value: Hashable) -> bool:
+    return isinstance(value, tuple) and value[:1] == (REF,)

@@ -19,6 +19,8 @@ LABELS: Names = {"account": ("name", "title"), "product": ("sku", "code"), "orde
 LINES = ("lines", "positions")
 FIELDS: Mapping[str, Names] = {
     "account": {
+        "name": ("name", "title"),
+        "tax_id": ("tax_id", "vat_number"),
         "phone": ("phone", "tel"),
         "email": ("email", "mail"),
         "notes": ("notes", "remarks"),
@@ -58,10 +60,14 @@ class ScriptError(ValueError):
 
 
 class People:
-    """Carries out what people do. Records are named by their place among the live ones, oldest first."""
+    """Carries out what people do. Records are named by their place among the live ones, oldest first.
+
+    renamed: labels that were typed over; nobody gives them to another record.
+    """
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.renamed: set[str] = set()
         self.acts: dict[str, Callable[[TrickySystem, str, Sequence[str]], bool]] = {
             "add": self._add,
             "edit": self._edit,
@@ -141,13 +147,14 @@ class People:
         label, *rest = words
         side = side_of(system)
         others = [self.world.crm, self.world.erp] if entity == "order" else [system]
-        if any(isinstance(one, TrickySystem) and self._known(one, entity, label) for one in others):
+        known = any(isinstance(one, TrickySystem) and self._known(one, entity, label) for one in others)
+        if known or label in self.renamed:
             return False
         typed = [word for word in rest if not word.startswith("line=")]
         fields = {LABELS[entity][side]: label, **self.typed(system, entity, typed)}
         fields[("currency", "cur")[side]] = "EUR"
         if entity == "account":
-            fields |= {("tax_id", "vat_number")[side]: f"T-{label}", **(ERP_ACCOUNT if side else CRM_ACCOUNT)}
+            fields = {("tax_id", "vat_number")[side]: f"T-{label}", **(ERP_ACCOUNT if side else CRM_ACCOUNT), **fields}
         if entity == "order":
             fields[LINES[side]] = [self._new_line(system, word[5:].split(":")) for word in rest if word not in typed]
         system.add(OBJECTS[entity][side], fields)
@@ -169,6 +176,9 @@ class People:
         fields = self.typed(system, entity, words[1:], system.get(name, key))
         if fields.get(FIELDS["account"]["parent"][side_of(system)]) == key:
             return False
+        label = LABELS[entity][side_of(system)]
+        if label in fields:
+            self.renamed.add(str(system.get(name, key).get(label)))
         system.edit(name, key, **fields)
         return True
 

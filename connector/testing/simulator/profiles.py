@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
+from connector.merge.guards import Limit, Limits
 from connector.merge.rules import Drift, Flow
 from connector.merge.rules import Policy as Rule
 from connector.model.values import Side, Sides
@@ -14,6 +15,9 @@ from connector.ports import Capabilities
 from connector.testing.world import FULL
 
 NONE: Sides[float] = Sides(0.0, 0.0)
+LAG = Sides(40.0, 200.0)
+PATIENT = 3600.0
+"""A `settle` four times as long as a lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,8 @@ class Profile:
     something else than what was written: texts trimmed, amounts cut to cents. workflows: now and then the system
     changes a record some time after a write, as another user (`by` = "workflow"). stale: reads by key may answer an
     older version; only where versions sort. restores: the store may be replaced by an older copy of itself. very_late:
-    a request may arrive later than the sync's `settle`.
+    a request may arrive later than the sync's `settle`. settle: see `SyncSpec`; longer than a lease, a process
+    may be stopped for so long that another one takes over, and its request still is not too late.
     """
 
     name: str
@@ -37,6 +42,7 @@ class Profile:
     stale: bool = False
     restores: bool = False
     very_late: bool = False
+    settle: float = 900.0
 
     def may_double(self, side: Side) -> bool:
         """Whether a create of unknown outcome may come twice on that side: nothing there tells our record from others.
@@ -55,7 +61,7 @@ class Profile:
 class Policy:
     """What the syncs are told: the rule of every unit, the direction, and what happens with deletes.
 
-    functions: unit -> merge function. One-way syncs run from the right system to the left.
+    functions: unit -> merge function. limits: of the guards. One-way syncs run from the right system to the left.
     """
 
     name: str
@@ -64,6 +70,7 @@ class Policy:
     drift: Drift = Drift.RESTORE
     deletes: str = "propagate"
     functions: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
 
     def settings(self, unit: str) -> dict[str, Any]:
         """What a unit of that name is told, as fields of `merge.rules.Unit`."""
@@ -76,7 +83,7 @@ class Policy:
 def powers(letters: str) -> Capabilities:
     """Capabilities by letters: c conditional writes, u unique external key, i idempotency key, s marker and created-by.
 
-    A missing letter is a missing power; `s` without `u` makes the external key searchable.
+    A missing letter is a missing power; `s` without `u` makes the external key searchable. Without `i` pages are small.
     """
     return replace(
         FULL,
@@ -86,7 +93,7 @@ def powers(letters: str) -> Capabilities:
         created_by="s" in letters,
         batch_read=50,
         batch_write=20,
-        page=40,
+        page=40 if "i" in letters else 4,
     )
 
 
@@ -100,22 +107,24 @@ def _squares() -> list[Profile]:
     for chosen in product((True, False), repeat=4):
         name = _named(letter if has else "-" for letter, has in zip("cuis", chosen, strict=True))
         stored = "u" in name or "s" in name
-        found.append(Profile(name, Sides(powers(name), powers(name)), stale=True, restores=stored))
+        settle = PATIENT if name in ("c--s", "---s", "----") else 900.0
+        found.append(Profile(name, Sides(powers(name), powers(name)), stale=True, restores=stored, settle=settle))
     return found
 
 
 RICH, POOR = powers("cuis"), powers("----")
 OPAQUE = replace(RICH, versions="opaque", feed="overlap")
-LAGGING = replace(RICH, feed="overlap", versions="sortable")
+LAGGING = replace(RICH, feed="overlap", versions="sortable", page=4)
+CREATOR = replace(powers("c--s"), external_key="none")
 SMALL = replace(RICH, batch_read=2, batch_write=2, page=2)
 
 _OTHERS = [
     Profile("rich-poor", Sides(RICH, POOR), stale=True),
-    Profile("poor-rich", Sides(POOR, RICH), stale=True),
-    Profile("found-by-creator", Sides(*(replace(powers("c--s"), external_key="none"),) * 2), stale=True),
+    Profile("poor-rich", Sides(POOR, RICH), stale=True, settle=PATIENT),
+    Profile("found-by-creator", Sides(*(CREATOR,) * 2), stale=True, settle=PATIENT),
     Profile("opaque", Sides(OPAQUE, OPAQUE), restores=True),
     Profile("opaque-loose", Sides(*(replace(OPAQUE, conditional_write=False, idempotency=0.0),) * 2)),
-    Profile("lagging", Sides(LAGGING, LAGGING), lag=Sides(40.0, 200.0), stale=True),
+    Profile("lagging", Sides(LAGGING, LAGGING), lag=LAG, stale=True),
     Profile("no-delete-feed", Sides(*(replace(LAGGING, deletes="none"),) * 2), stale=True, restores=True),
     Profile("small", Sides(SMALL, replace(SMALL, concurrency=1)), stale=True, restores=True),
     Profile("numbers", Sides(*(replace(RICH, decimals="number"),) * 2), stale=True),
@@ -135,6 +144,8 @@ def may_be_very_late(can: Capabilities) -> bool:
     return can.external_key == "unique" or can.idempotency > 0.0
 
 
+TIGHT = Limits(creates=Limit(count=6), updates=Limit(count=3), deletes=Limit(count=2), shrank=Limit(count=1))
+"""So small that a day with ten records meets them."""
 _FUNCTIONS = {"notes": "union", "credit_limit": "add_changes"}
 
 POLICIES: dict[str, Policy] = {
@@ -151,5 +162,6 @@ POLICIES: dict[str, Policy] = {
         Policy("deletes-ignore", deletes="ignore"),
         Policy("deletes-archive", deletes="archive"),
         Policy("deletes-ask", Rule.LEFT, deletes="ask"),
+        Policy("guarded", limits=TIGHT),
     )
 }

@@ -19,7 +19,7 @@ from connector.testing.simulator.driver import STORE_TRICKS, SimDriver
 from connector.testing.simulator.judge import Finding, Judge
 from connector.testing.simulator.people import People, ScriptError, number
 from connector.testing.simulator.profiles import Policy, Profile
-from connector.testing.simulator.runs import SYNCS, Run, drive, parse_run
+from connector.testing.simulator.runs import GUARDS, SYNCS, Run, Stops, drive, parse_run
 from connector.testing.simulator.systems import TRICKS, Trick, TrickySystem
 from connector.testing.simulator.webhooks import MODES, Webhooks
 from connector.testing.simulator.worlds import Backups, make_world
@@ -28,7 +28,8 @@ from connector.testing.tables import Touch
 NEEDED = {"decide": 2, "wait": 1, "fault": 3, "poison": 2, "accept": 1, "outage": 1, "back": 1, "hide": 4, "meddle": 4}
 NEEDED |= {"webhooks": 2, "restore-store": 1, "remap": 2}
 ROUNDS = 16
-STEP = 1000.0
+MARGIN = 100.0
+"""Seconds by which rounds are further apart than what waits for `settle` waits."""
 MOMENT = 0.001
 
 
@@ -54,6 +55,7 @@ class Simulation:
         self.backups = Backups(self.world)
         self.judge = Judge(self.world, profile, policy)
         self.desk = Desk(self.world, self.judge.decided)
+        self.step = profile.settle + MARGIN
         self.findings: list[tuple[str, str]] = []
         self.counts: Counter[str] = Counter()
         self.log: list[str] = []
@@ -61,6 +63,7 @@ class Simulation:
         self._digest = blake2b(digest_size=16)
         self._units = {name: spec.units for name, spec in self.world.specs.items()}
         self._store_tricks: list[Trick] = []
+        self.stops = Stops()
         self._depth = 0
         for system in self.systems.values():
             system.watchers += [self._seen, self.judge.seen, self.webhooks.seen]
@@ -125,6 +128,7 @@ class Simulation:
             self.judge.remapped(entity)
         for name in self.webhooks.modes:
             self.webhooks.modes[name] = "none"
+        self.stops.allow_all()
         try:
             self._rest_and_judge()
         except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -138,6 +142,7 @@ class Simulation:
 
     def _rest_and_judge(self) -> None:
         """By the feeds alone first: full runs, and dead letters tried again by a person, would hide what is lost."""
+        self.judge.allowed = GUARDS
         self._run_until_rest()
         before = self.judge.picture()
         for entity in SYNCS:
@@ -157,7 +162,7 @@ class Simulation:
         """
         before: object = None
         for _ in range(ROUNDS):
-            self._wait([str(int(STEP))])
+            self._wait([str(int(self.step))])
             for entity in SYNCS:
                 self._run(Run(entity))
             now = self._picture()
@@ -169,7 +174,7 @@ class Simulation:
 
     def _picture(self) -> tuple[object, ...]:
         """How often each record was changed, and what is due soon."""
-        soon = self.world.clock.now() + STEP
+        soon = self.world.clock.now() + self.step
         with self.world.store.look() as tx:
             due = sorted((hint.kind, hint.side, hint.key, hint.reason) for hint in tx.hints() if hint.due <= soon)
         return (*(system.positions() for system in self.systems.values()), due)
@@ -188,9 +193,12 @@ class Simulation:
         outer = self.judge.process
         self._depth += 1
         self.judge.process = f"{'plan' if run.dry else 'process'} {self._depth}"
+        allow = self.stops.allowed(run)
+        before, self.judge.allowed = self.judge.allowed, allow
+        self.judge.run_begins()
         result: Report | BaseException
         try:
-            result = drive(self.world, run, driver, self.do if self._depth == 1 else _nothing)
+            result = drive(self.world, run, driver, self.do if self._depth == 1 else _nothing, allow)
         except Crash as crash:
             result = crash
             self._after_crash(run)
@@ -200,7 +208,7 @@ class Simulation:
                 self._find("error", _where(error))
         self._ended(run, driver, result)
         self._depth -= 1
-        self.judge.process = outer
+        self.judge.process, self.judge.allowed = outer, before
 
     def _after_crash(self, run: Run) -> None:
         """What the next process does that finds the file lock of the one that died free."""
@@ -221,6 +229,7 @@ class Simulation:
         if run.dry:
             self.judge.plan_ended()
         else:
+            self.stops.note(run, result, self.counts)
             self._judged(self.judge.run_ended(result))
 
     def _commits(self) -> str:
@@ -315,7 +324,9 @@ class Simulation:
         return found
 
     def _outage(self, words: Sequence[str]) -> bool:
-        self._system(words[0]).denied = True
+        system = self._system(words[0])
+        system.outages += not system.denied
+        system.denied = True
         return True
 
     def _back(self, words: Sequence[str]) -> bool:

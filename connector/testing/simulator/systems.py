@@ -29,6 +29,7 @@ TRICKS: Mapping[str, tuple[str, ...]] = {
     "down": (*READS, "write"),
     "denied": (*READS, "write"),
     "cut": ("changes", "scan"),
+    "broken": ("changes", "scan"),
     "empty": ("changes", "scan"),
     "omit": ("scan",),
     "stale": ("read",),
@@ -43,6 +44,8 @@ TRICKS: Mapping[str, tuple[str, ...]] = {
     "some-stale": ("write",),
 }
 """Every kind of fault, and the calls it can hit."""
+AT_ONCE = (*BEFORE, "lost-after", "late", "short")
+"""Faults that change the answer whatever it is; of the others only those count that did."""
 
 
 @dataclass(slots=True)
@@ -75,7 +78,7 @@ class _Version:
 
 
 class TrickySystem(MemorySystem):
-    """See `MemorySystem`. Faults wait in `tricks`; `hits` counts those that hit, by kind.
+    """See `MemorySystem`. Faults wait in `tricks`; `hits` counts those that changed an answer, by kind.
 
     lag: seconds within which a change turns visible in `changes`, `scan` and `find`; each change has its own share of
     it, so that they turn visible in another order than they were made. denied: nothing can be read or written.
@@ -88,6 +91,7 @@ class TrickySystem(MemorySystem):
         super().__init__(name, clock, objects, principal)
         self.lag = 0.0
         self.denied = False
+        self.outages = 0
         self.tricks: list[Trick] = []
         self.hits: Counter[str] = Counter()
         self.poison: set[str] = set()
@@ -97,6 +101,8 @@ class TrickySystem(MemorySystem):
         self.meddling: dict[str, tuple[float, dict[str, Any]]] = {}
         self.reject = self._refuses
         self._past: dict[str, dict[Key, list[_Version]]] = {name: {} for name in self._tables}
+        self._met: set[object] = set()
+        self._breaks: set[tuple[str, str]] = set()
 
     # ------------------------------------------------------------------------------------------------ faults
 
@@ -106,6 +112,7 @@ class TrickySystem(MemorySystem):
         self.poison.clear()
         self.hidden.clear()
         self.meddling.clear()
+        self._breaks.clear()
         self.denied = False
 
     def arrive(self) -> None:
@@ -136,16 +143,22 @@ class TrickySystem(MemorySystem):
         self.calls[method, object_] += 1
         self.arrive()
         if self.denied:
-            self.hits["outage"] += 1
+            self._meet("outage", self.outages)
             raise DeniedError(f"{self.name}: wrong credentials")
         trick = self._due(method)
         if trick is None:
             return None
-        if trick.kind != "stale":
+        if trick.kind in AT_ONCE:
             self.hits[trick.kind] += 1
         if trick.kind in BEFORE:
             raise self._error(trick.kind, method)
         return trick
+
+    def _meet(self, kind: str, one: object) -> None:
+        """What lasts for a while counts once, however many calls it hits."""
+        if (kind, one) not in self._met:
+            self._met.add((kind, one))
+            self.hits[kind] += 1
 
     def _due(self, method: str) -> Trick | None:
         for trick in self.tricks:
@@ -213,13 +226,14 @@ class TrickySystem(MemorySystem):
         table = self._table(object)
         capabilities = table.spec.capabilities
         place, _, promised = (cursor or "").partition("/")
+        self._break("changes", object, further=bool(promised))
         after = self._place(table, place or None)
         end = int(promised) if promised else max(after, self._covered(table))
         rows = [v for v in self._visible(object) if v.position > after]
         self._note_untold(object, after, {v.record.key for v in rows})
         if cursor is None or capabilities.deletes == "none":
             rows = [v for v in rows if not _gone(v.record)]
-        page, more = self._cut(trick, rows, capabilities.page)
+        page, more = self._cut(trick, rows, capabilities.page, object)
         records = [version.record for version in page]
         if more:
             return self._answer(None, table, records, f"{page[-1].position if page else after}/{end}", more)
@@ -230,20 +244,36 @@ class TrickySystem(MemorySystem):
     def scan(self, object: str, cursor: str | None) -> Page:  # noqa: A002
         trick = self._enter("scan", object)
         table = self._table(object)
+        self._break("scan", object, further=cursor is not None)
         rows = [v for v in self._visible(object) if not _gone(v.record) and v.record.key > (cursor or "")]
         rows.sort(key=lambda version: version.record.key)
-        page, more = self._cut(trick, rows, table.spec.capabilities.page)
+        page, more = self._cut(trick, rows, table.spec.capabilities.page, object)
         last = page[-1].record.key if page else cursor or ""
-        if trick is not None and trick.kind == "omit":
+        if trick is not None and trick.kind == "omit" and page:
+            self.hits["omit"] += 1
             page = page[: -trick.number]
         return self._answer(None, table, [version.record for version in page], last if more else None, more)
 
-    def _cut(self, trick: Trick | None, rows: list[_Version], size: int) -> tuple[list[_Version], bool]:
-        if trick is not None and trick.kind == "empty":
+    def _cut(self, trick: Trick | None, rows: list[_Version], size: int, object_: str) -> tuple[list[_Version], bool]:
+        """The page, and whether there is more. `cut`: a shorter one than asked for; `broken`: and the next fails."""
+        kind = trick.kind if trick is not None else ""
+        if kind == "empty":
+            self.hits["empty"] += bool(rows)
             return [], True
-        if trick is not None and trick.kind == "cut":
-            size = min(size, trick.number)
+        if trick is not None and kind in ("cut", "broken") and trick.number < min(size, len(rows)):
+            size = trick.number
+            self.hits["cut"] += kind == "cut"
+        if trick is not None and kind == "broken" and len(rows) > size:
+            self._breaks.add((trick.method, object_))
         return rows[:size], len(rows) > size
+
+    def _break(self, method: str, object_: str, *, further: bool) -> None:
+        """Fail on the next page of a listing that was to break. One that begins again is another one."""
+        if (method, object_) in self._breaks:
+            self._breaks.discard((method, object_))
+            if further:
+                self.hits["broken"] += 1
+                raise TransientError(f"{self.name}: internal error")
 
     def read(self, object: str, keys: Sequence[Key]) -> Mapping[Key, Record]:  # noqa: A002
         table = self._table(object)
@@ -263,7 +293,7 @@ class TrickySystem(MemorySystem):
         if versions is None:
             return None
         if self.hidden.get(key, 0.0) > self.clock.now():
-            self.hits["hidden"] += 1
+            self._meet("hidden", (key, self.hidden[key]))
             return None
         record = versions[-1].record
         if trick is not None and trick.kind == "stale" and len(versions) > 1:
@@ -310,6 +340,7 @@ class TrickySystem(MemorySystem):
         if kind == "short":
             return WriteResult(result.outcomes[:-1], None)
         if kind == "bare":
+            self.hits["bare"] += any(o.record is not None for o in result.outcomes)
             return WriteResult([Outcome(o.key, None, o.error) for o in result.outcomes], None)
         return result
 
@@ -335,6 +366,8 @@ class TrickySystem(MemorySystem):
     def _write_some(self, object_: str, writes: Sequence[Write], kind: str, bits: int) -> WriteResult:
         """Item number n fails when bit n of `bits` is set. A lost one was carried out when the next bit is set, too."""
         failed = [bool(bits >> (n % 8) & 1) for n in range(len(writes))]
+        if any(failed):
+            self.hits[kind.replace("some", "all") if all(failed) else kind] += 1
         made = [kind == "some-lost" and bool(bits >> ((n + 1) % 8) & 1) for n in range(len(writes))]
         part = [w for w, bad, done in zip(writes, failed, made, strict=True) if not bad or done]
         done = iter(self._perform(object_, part).outcomes if part else [])

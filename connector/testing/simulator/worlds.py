@@ -48,7 +48,8 @@ def make_world(profile: Profile, policy: Policy, folder: Path | None = None) -> 
         units = tuple(replace(unit, **policy.settings(unit.name)) for unit in spec.units)
         creates = frozenset({Side.LEFT}) if policy.flow is Flow.R2L else spec.creates
         margin = spec.margin + abs(profile.skew.left - profile.skew.right)  # whoever sets it knows how far clocks err
-        world.specs[name] = replace(spec, units=units, creates=creates, deletes=policy.deletes, margin=margin)
+        spec = replace(spec, units=units, creates=creates, settle=profile.settle, margin=margin)
+        world.specs[name] = replace(spec, deletes=policy.deletes, limits=policy.limits)
     return world
 
 
