@@ -203,7 +203,7 @@ def test_i2_a_write_sent_again_at_rest_counts(court: Court, monkeypatch: pytest.
     court.world.crm.edit("companies", left, phone="1")
     court.write(RIGHT, "account", UPDATE, right, "t", tel="1")
 
-    def again(world: World, entity: str) -> Any:
+    def again(world: World, entity: str, **options: Any) -> Any:
         if entity == "account":
             court.write(RIGHT, "account", UPDATE, right, "t", tel="1")
         return report()
