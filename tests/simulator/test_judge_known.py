@@ -6,18 +6,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from judge_world import GUARDED, NOTHING, Court, company, opened, report
 
 from connector.errors import ConnectorError
-from connector.model.records import Key, Op, Page
+from connector.model.records import Key, Op, Page, Write
+from connector.model.rows import IntentRow, IntentState, LinkState
 from connector.model.values import Side
 from connector.testing.simulator.profiles import POLICIES, PROFILES
 from connector.testing.simulator.simulation import Simulation
+from connector.testing.simulator.systems import Trick
 from connector.testing.world import World, account, customer
 
 LEFT, RIGHT = Side.LEFT, Side.RIGHT
 CREATE, UPDATE, DELETE = Op.CREATE, Op.UPDATE, Op.DELETE
+SENT = IntentState.SENT
 
 
 def pages(court: Court, side: Side, most: int = 99, entity: str = "account") -> None:
@@ -237,3 +241,34 @@ def test_a_run_says_what_it_did_no_less_and_no_more(court: Court, told: dict[str
     read = told["created"] + told["updated"]
     found = {finding.rule for finding in court.judge.run_ended(report(read=read, **told))}
     assert found == ({"counts"} if broken else set())
+
+
+@pytest.mark.parametrize(
+    ("first", "edited", "told", "broken"),
+    [
+        ("some-refused", True, {"created": 1}, False),
+        ("some-refused", False, {}, True),
+        ("some-lost", False, {}, False),
+        ("some-lost", True, {}, True),
+        ("some-lost", True, {"recovered": 1, "updated": 1}, False),
+    ],
+)
+def test_what_is_written_to_a_record_after_its_create_is_reported_with_it(
+    court: Court, first: str, edited: bool, told: dict[str, int], broken: bool
+) -> None:
+    """A create that was refused is sent again with the key it had; one that was open is not reported as created."""
+    left = court.world.crm.add("companies", account("Acme"))
+    body = {"title": "Acme", "cur": "EUR", "blocked": False}
+    court.trick(RIGHT, Trick("write", first, number=1))
+    court.world.erp.write("customers", [Write(CREATE, None, msgspec.json.encode(body), None, "t")])
+    if first == "some-lost":
+        kind, number = court.world.specs["account"].kind, court.link("account", left, None, LinkState.HALF)
+        with court.world.store.begin() as tx:
+            tx.put_intents([IntentRow("t", kind, number, RIGHT, "create", None, left, b"", b"", "", None, SENT, 1, 1)])
+    court.judge.run_ended(report(status="partly", read=1, failed=1))
+    made = image(court, "Acme", "t")
+    if edited:
+        court.write(RIGHT, "account", UPDATE, made, tel="1")
+    read = told.get("created", 0) + told.get("updated", 0)
+    found = court.judge.run_ended(report(read=read, **told))
+    assert ("counts" in {finding.rule for finding in found}) is broken

@@ -263,17 +263,15 @@ class Judge:
         for kind, op, name in (("create", "create", "created"), ("remove", "delete", "deleted")):
             done = [change for change in changes if change.touch.kind == kind]
             # What an earlier run had noted and not sent is sent by this one, and reported as recovered.
-            least = {str(change.touch.token) for change in done if self._sent_now(change)}
+            least = {str(change.touch.token) for change in done if self._done_now(change)}
             # Sent again after a refusal, or since an older store forgot it, it has the key it had (0012).
             most = {str(change.touch.token) for change in done if self._sent_now(change, again=True)}
             most |= {token for token in self._answered[self.process, entity] if self.ledger.latest[token].op == op}
             said = report.counts.get(name, 0)
             if report.status == "done" and not len(least) - settled <= said <= len(most):
                 self.verdicts.find("counts", f"{report.sync}: {name} {len(least)} to {len(most)}, reports {said}")
-        written, made = (
-            {id(change.thing) for change in changes if change.touch.kind == kind and self._sent_now(change)}
-            for kind in ("edit", "create")
-        )
+        written = {id(change.thing) for change in changes if change.touch.kind == "edit" and self._sent_now(change)}
+        made = {id(change.thing) for change in changes if change.touch.kind == "create" and self._done_now(change)}
         said = report.counts["updated"] + settled
         if report.status == "done" and len(written - made) > said:
             self.verdicts.find("counts", f"{report.sync}: {len(written - made)} updated, reports {said}")
@@ -284,6 +282,14 @@ class Judge:
         """Whether the run that is going on sent it, for the first time or `again`."""
         call = (self.ledger.latest if again else self.ledger.calls).get(str(change.touch.token))
         return call is not None and call.run >= self._runs[self.process] and call.process == self.process
+
+    def _done_now(self, change: Change) -> bool:
+        """Whether this run reports it as its own: a create, with whatever it wrote to the record after that.
+
+        What was refused is sent again with the key it had (0012); what was open is reported as recovered.
+        """
+        open_ = str(change.touch.token) in self.ledger.were_open & self.writes.noted
+        return self._sent_now(change) or (self._sent_now(change, again=True) and not open_)
 
     def _is_of_another(self, change: Change) -> bool:
         call = self.ledger.calls.get(str(change.touch.token))
