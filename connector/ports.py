@@ -337,8 +337,18 @@ class Spool(Protocol):
         replacing: False leaves what is there. sorts: between two records the greater version stays, whenever it came.
         """
 
-    def add_unlinked(self, side: Side, rows: Sequence[tuple[Record, bool, Key | None]]) -> None:
-        """(record, made by us, partner key it carries). A later row of the same key replaces."""
+    def add_unlinked(
+        self,
+        side: Side,
+        rows: Sequence[tuple[Record, bool, Key | None]],
+        *,
+        replacing: bool = True,
+        sorts: bool = False,
+    ) -> None:
+        """(record, made by us, partner key it carries). A later row of the same key replaces an earlier.
+
+        replacing, sorts: as for linked ones; what stands for a record that was not found (no version) never stays.
+        """
 
     def add_prints(self, rows: Sequence[tuple[int, tuple[bytes, ...]]]) -> None:
         """Match prints of unlinked records, one per rule, by the records' numbers."""

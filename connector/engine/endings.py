@@ -200,6 +200,9 @@ def _merged(drafter: Drafter, thread: Thread, survivors: Survivors) -> None:
         if record is None or record.merged_into is None:
             continue
         survivor = survivors.links.get((side, record.merged_into))
+        if survivor is None and link.state is LinkState.CLOSED and "*" not in item.conflicts:
+            lead_on(drafter, side, record, survivors)
+            return
         if survivor is None:
             _hold(drafter, thread, f"merged into {record.merged_into}, which is not linked")
             _await_survivor(drafter, side, record, survivors)

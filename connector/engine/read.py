@@ -123,7 +123,7 @@ def take_records(
         work.absent.discard((side, record.key))
         link = links.get(record.key)
         if _is_over(known, side, record.key, record):
-            over.extend([record.key] if link is None and record.key in dead else [])
+            over.extend([record.key] if link is None and (work.hinted or record.key in dead) else [])
             if link is not None and link.keys[side] != record.key:
                 work.note_image(side, record.key, record.version)
             continue
@@ -138,13 +138,13 @@ def take_records(
         else:
             behind.extend(_outrun(work, side, record, known))
             _take_unlinked(work, side, record, unlinked)
+    # The newer one counts, where versions tell. Else what a feed showed stands: a read by key may come from a copy that
+    # lags behind, and the cursor is past it.
+    sorts = work.spec.systems[side].capabilities.versions != "opaque"
     if linked:
-        # The newer one counts, where versions tell. Else what a feed showed stands: a read by key may come from a copy
-        # that lags behind, and the cursor is past it.
-        sorts = work.spec.systems[side].capabilities.versions != "opaque"
         work.spool.add_linked(side, linked, replacing=not forced, sorts=sorts)
     if unlinked:
-        work.spool.add_unlinked(side, unlinked)
+        work.spool.add_unlinked(side, unlinked, replacing=not forced, sorts=sorts)
     if listed:
         work.spool.note_listed(side, [link.id for link in links.values()])
     if seen and not work.dry:
@@ -202,15 +202,16 @@ def _is_over(known: Known, side: Side, key: Key, record: Record | None) -> bool:
     """Whether nothing is left to decide on this key. record: what was read, None when it is not there.
 
     An alias is the image of a record that was merged away, frozen for ever. A closed link comes up again only when its
-    record on that side had ended (its print was cleared) and is alive again.
+    record on that side had ended (its print was cleared) and is alive again, or when it is merged away.
     """
     links, tombstones, _, _ = known
     gone = record is None or record.deleted or record.merged_into is not None
+    merged = record is not None and record.merged_into is not None  # its key may lead to the survivor
     link = links.get(key)
     if link is None:
-        merged = record is not None and record.merged_into is not None  # its key may lead to the survivor
         return (gone and not merged) or key in tombstones
-    return link.keys[side] != key or (link.state is LinkState.CLOSED and (gone or link.prints[side] is not None))
+    ended = not merged and (gone or link.prints[side] is not None)
+    return link.keys[side] != key or (link.state is LinkState.CLOSED and ended)
 
 
 def _outrun(work: Work, side: Side, record: Record, known: Known) -> list[HintRow]:
@@ -247,7 +248,10 @@ def _take_unlinked(work: Work, side: Side, record: Record, unlinked: list[Unlink
 
 
 def note_doubted(work: Work) -> Effects[None]:
-    """Remember which records an earlier run did not find, in case one of them shows up."""
+    """Remember which records an earlier run did not find, in case one of them shows up.
+
+    A hint that is not due yet is over, too, when its record is looked at before.
+    """
     after = ("", "")
     while True:
         hints: list[HintRow] = yield from look(_due(work.spec.kind, inf, after))
@@ -255,7 +259,7 @@ def note_doubted(work: Work) -> Effects[None]:
             return
         after = (hints[-1].side.value, hints[-1].key)
         work.doubted.update((hint.side, hint.key) for hint in hints if hint.reason == MISSING)
-        work.hinted = work.hinted or bool(work.doubted)
+        work.hinted = True
 
 
 def read_hints(work: Work, at: float) -> Effects[int]:

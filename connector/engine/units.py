@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from connector.engine.item import Item, Partners, UnitPlan, UnlinkedError
 from connector.engine.work import Work
@@ -53,7 +54,9 @@ class Units:
         decision = decide(unit, cell)
         plan = UnitPlan(unit, decision, reason=reason)
         if decision.verb is Verb.DEFER:
-            plan.waits = waits
+            # Of two references that are not linked, only the one that keeps it from being written is waited for.
+            alone = [t for t in waits if decide(unit, replace(cell, unlinked=frozenset({t}))).verb is Verb.DEFER]
+            plan.waits = waits[alone[-1]]
         elif decision.verb is Verb.MERGE:
             plan.values = self._merged(unit, base)
         elif decision.verb.target is not None:
@@ -79,7 +82,7 @@ class Units:
 
     def _cell(
         self, unit: Unit, base: Base, now: Sides[bytes], conflict: ConflictRow | None, newer: Side | None
-    ) -> tuple[Cell, dict[Side, dict[str, Value]], str, str | None]:
+    ) -> tuple[Cell, dict[Side, dict[str, Value]], str, dict[Side, str]]:
         old = base.prints.get(unit.name)
         values = Sides(
             self.work.shape.unit_value(unit, self.item.decoded[Side.LEFT].values),
@@ -87,8 +90,8 @@ class Units:
         )
         carried: dict[Side, dict[str, Value]] = {}
         no_image: set[Side] = set()
-        unlinked: set[Side] = set()
-        reason, waits = "", None
+        waits: dict[Side, str] = {}
+        reason = ""
         agree = False
         for target in SIDES:
             try:
@@ -99,8 +102,7 @@ class Units:
                 no_image.add(target)
                 reason = str(error)
             except UnlinkedError as error:
-                unlinked.add(target)
-                waits = error.waits
+                waits[target] = error.waits
         if len(unit.fields) == 1:
             agree = agree or self.same_reference(*(values[side].get(unit.fields[0]) for side in SIDES))
         chosen = conflict.choice if conflict is not None and _still(conflict, now) else None
@@ -116,7 +118,7 @@ class Units:
             newer=newer,
             mergeable=self._mergeable(unit, base),
             no_image=frozenset(no_image),
-            unlinked=frozenset(unlinked),
+            unlinked=frozenset(waits),
             doubted=_doubted(base, unit),
         )
         return cell, carried, reason, waits

@@ -81,6 +81,13 @@ where case when {sorts} and version is not null and excluded.version is not null
  then excluded.version >= version else {otherwise} end
 """
 
+# A row that is replaced is a new one: its mate is free again. A record that was not found has no version.
+_ADD_UNLINKED = """
+insert or replace into lone(side, key, own, partner, version, body) select ?1, ?2, ?3, ?4, ?5, ?6
+where not exists (select 1 from lone where side = ?1 and key = ?2 and version <> ''
+ and case when {sorts} then version > ?5 else {stays} end)
+"""
+
 _CHUNK = 500
 _PACKED, _PICKLED = b"m", b"p"
 
@@ -150,10 +157,17 @@ class FileSpool:
                 ],
             )
 
-    def add_unlinked(self, side: Side, rows: Sequence[tuple[Record, bool, Key | None]]) -> None:
+    def add_unlinked(
+        self,
+        side: Side,
+        rows: Sequence[tuple[Record, bool, Key | None]],
+        *,
+        replacing: bool = True,
+        sorts: bool = False,
+    ) -> None:
         with self._write():
             self._db.executemany(
-                "insert or replace into lone(side, key, own, partner, version, body) values (?, ?, ?, ?, ?, ?)",
+                _ADD_UNLINKED.format(stays=int(not replacing), sorts=int(sorts)),
                 [
                     (side.value, record.key, own, partner, record.version, self._seal(record))
                     for record, own, partner in rows

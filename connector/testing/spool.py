@@ -87,8 +87,18 @@ class MemorySpool:
             if side not in both or not stays:
                 both[side] = (key, None if record is None else _Kept(record))
 
-    def add_unlinked(self, side: Side, rows: Sequence[tuple[Record, bool, Key | None]]) -> None:
+    def add_unlinked(
+        self,
+        side: Side,
+        rows: Sequence[tuple[Record, bool, Key | None]],
+        *,
+        replacing: bool = True,
+        sorts: bool = False,
+    ) -> None:
         for record, own, partner in rows:
+            old = self._lone.get(self._numbers.get((side, record.key), 0))
+            if old is not None and old.kept.version and (old.kept.version > record.version if sorts else not replacing):
+                continue
             self._remove(side, record.key)
             self._count += 1
             self._lone[self._count] = _Lone(self._count, side, record.key, _Kept(record), own, partner)

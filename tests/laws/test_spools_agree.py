@@ -104,9 +104,9 @@ class SpoolsAgree(RuleBasedStateMachine):
     def add_linked(self, side: Side, rows: Any, replacing: bool, sorts: bool) -> None:
         self.both("add_linked", side, rows, replacing=replacing, sorts=sorts)
 
-    @rule(side=sides, rows=unlinked)
-    def add_unlinked(self, side: Side, rows: Any) -> None:
-        self.both("add_unlinked", side, rows)
+    @rule(side=sides, rows=unlinked, replacing=st.booleans(), sorts=st.booleans())
+    def add_unlinked(self, side: Side, rows: Any, replacing: bool, sorts: bool) -> None:
+        self.both("add_unlinked", side, rows, replacing=replacing, sorts=sorts)
 
     @rule(values=st.dictionaries(st.tuples(sides, keys), st.tuples(prints, prints), max_size=6))
     def add_prints(self, values: dict[tuple[Side, str], tuple[bytes, ...]]) -> None:

@@ -59,12 +59,15 @@ class FullRules:
         """Whether a row had said so, and a full run only looked sooner: nothing was lost.
 
         A dead letter (3) is listed for a person; that it ends when either side changes is asked apart (`Reasons`). And
-        a delete that waits for its children to go (2.2) has a hint of its own: no feed tells it when they went.
+        a delete that waits for its children to go (2.2) has a hint of its own: no feed tells it when they went. What
+        was merged into its record is over with it: its keys lead to the same link.
         """
         thing = self.ledger.things[held.entity, held.identity]
         places = [(side, one.entity, one.key) for side in SIDES for one in thing.records[side]]
         if any(("dead letter", place) in before for place in places):
             return True
+        links = {before["linked", place] for place in places if ("linked", place) in before}
+        places += [place for (what, place), link in before.items() if what == "linked" and link in links]
         held_back = any(("*", CHILDREN) in before.get(("conflict", place), ()) for place in places)
         return held_back and any(before.get(("hint", place)) is True for place in places)
 

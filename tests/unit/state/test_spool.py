@@ -66,6 +66,17 @@ def test_a_later_row_of_one_key_replaces_the_earlier(spool: Spool) -> None:
     assert [(link, both.left, both.right) for link, both in spool.linked(0, 10)] == [(1, ("X", None), None)]
 
 
+@pytest.mark.parametrize(("options", "expected"), [({"sorts": True}, "2"), ({"replacing": False}, "2"), ({}, "1")])
+def test_an_older_record_replaces_a_newer_one_only_where_nothing_tells(
+    spool: Spool, options: dict[str, bool], expected: str
+) -> None:
+    spool.add_unlinked(Side.LEFT, [(record("A", ""), False, None)])  # one that was not found: it never stays
+    spool.add_unlinked(Side.LEFT, [(record("A", "2"), False, None)], **options)
+    spool.add_unlinked(Side.LEFT, [(record("A", "1"), True, "P")], **options)
+    (found,) = spool.singles(Side.LEFT, 0, 10)
+    assert (found.record.version, found.own) == (expected, expected == "1")
+
+
 def test_singles_links_and_pairs_are_paged_in_order_without_gap_or_repeat(spool: Spool) -> None:
     lone(spool, Side.LEFT, *(f"A{n}" for n in range(7)))
     seen: list[str] = []
