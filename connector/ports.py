@@ -215,7 +215,10 @@ class Tx(Protocol):
     # intents
     def put_intents(self, rows: Sequence[IntentRow]) -> None: ...
 
-    def mark_intents(self, tokens: Collection[str], state: IntentState, at: float | None = None) -> None: ...
+    def mark_intents(
+        self, tokens: Collection[str], state: IntentState, at: float | None = None, *, refused: bool = False
+    ) -> None:
+        """SENT needs `at`: it sets the sending times. refused: that try was, which counts one attempt."""
 
     def drop_intents(self, tokens: Collection[str]) -> None:
         """Settled: body and context are gone with the row."""
@@ -332,10 +335,8 @@ class Spool(Protocol):
         replacing: bool = True,
         sorts: bool = False,
     ) -> None:
-        """(link id, record or None when the system does not know the key, key). A later row replaces an earlier.
-
-        replacing: False leaves what is there. sorts: between two records the greater version stays, whenever it came.
-        """
+        """(link id, record or None when the system does not know the key, key). A later row replaces an earlier;
+        replacing False: leaves what is there. sorts: between two records the greater version stays, whenever it came."""
 
     def add_unlinked(
         self,
@@ -345,10 +346,8 @@ class Spool(Protocol):
         replacing: bool = True,
         sorts: bool = False,
     ) -> None:
-        """(record, made by us, partner key it carries). A later row of the same key replaces an earlier.
-
-        replacing, sorts: as for linked ones; what stands for a record that was not found (no version) never stays.
-        """
+        """(record, made by us, partner key it carries). replacing, sorts: as for linked ones; what stands for a record
+        that was not found (no version) never stays."""
 
     def add_prints(self, rows: Sequence[tuple[int, tuple[bytes, ...]]]) -> None:
         """Match prints of unlinked records, one per rule, by the records' numbers."""

@@ -36,7 +36,7 @@ class Thread:
     """One item on its way through a batch: its link and base as they stand, shared by the writes on both sides.
 
     settled: units that a write of this batch has settled; a write of the same unit on the other side starts from there.
-    written: a write of this batch was applied, on either side.
+    written: a write of this batch was applied, on either side. held: units that nothing was written of (row 16).
     """
 
     item: Item
@@ -46,6 +46,7 @@ class Thread:
     follow: bool = False
     settled: set[str] = field(default_factory=set)
     written: bool = False
+    held: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)

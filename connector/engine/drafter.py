@@ -18,10 +18,7 @@ from connector.merge.oscillation import forget_writes
 from connector.merge.rules import Unit
 from connector.model.canonical import CANON_REV, dump
 from connector.model.records import Key, Op
-from connector.model.rows import (
-    LinkRow,
-    LinkState,
-)
+from connector.model.rows import HELD, LinkRow, LinkState
 from connector.model.values import SIDES, Line, Ref, Side, Sides, Value, maybe, only
 
 WAITS = 6 * 3600.0
@@ -107,18 +104,14 @@ class Drafter(Rows):
             self.work.tally.extra["linked"] += 1
         for unit in plan.units:
             self._unit(thread, unit)
-        still = {unit.unit.name for unit in plan.units if unit.decision.verb is Verb.HOLD}
-        known = self.work.shape.by_name
-        # Both records are there, so nothing about the record as a whole waits any more; nor does a unit that is gone.
-        ended = [n for n, row in item.conflicts.items() if n not in known or (row.reason == "held" and n not in still)]
-        self.draft.closed.extend((link.id, name) for name in ended)
         targets = plan.targets()
         written = [side for side in targets if self._write_side(thread, plan, side, alone=len(targets) == 1)]
+        self.draft.closed.extend((link.id, name) for name in self._ended(thread))
         prints = thread.link.prints
         if not written:
             prints = maybe(self._whole(item, Side.LEFT, link.id), self._whole(item, Side.RIGHT, link.id))
         seen = Sides(self._version(item, Side.LEFT), self._version(item, Side.RIGHT))
-        settled = self._end_doubts(thread.base, plan)
+        settled = self._end_doubts(thread, plan)
         thread.link = replace(
             thread.link,
             gen=thread.link.gen + len(written),
@@ -139,10 +132,30 @@ class Drafter(Rows):
             self.draft.updates.append(thread.link)
         return thread
 
-    def _end_doubts(self, base: Base, plan: ItemPlan) -> bool:
+    def _ended(self, thread: Thread) -> list[str]:
+        """Units whose rows are over: those that are held no longer, and those that the mapping knows no more.
+
+        Both records are there, so nothing about the record as a whole waits either. A choice ends once carried out.
+        """
+        known = self.work.shape.by_name
+        rows = thread.item.conflicts.items()
+        over = {name for name, row in rows if row.reason == HELD and row.choice is None and name not in thread.held}
+        return [name for name, _ in rows if name not in known or name in over]
+
+    def _hold(self, thread: Thread, unit: str, detail: str) -> None:
+        """Row 16. What a person chose for the unit stays chosen, over the values it was chosen for."""
+        thread.result = "held"
+        thread.held.add(unit)
+        old = thread.item.conflicts.get(unit)
+        nothing: Sides[bytes | None] = Sides(None, None)
+        prints = old.prints if old is not None and old.choice is not None else nothing
+        self.conflict(thread.link.id, unit, HELD, prints, detail)
+
+    def _end_doubts(self, thread: Thread, plan: ItemPlan) -> bool:
         """Both sides were looked at: what agrees is agreed, whoever wrote it, and what was overwritten is named."""
-        undecided = (Verb.CONFLICT, Verb.HOLD, Verb.DEFER)
-        still = {unit.unit.name for unit in plan.units if unit.decision.verb in undecided}
+        base = thread.base
+        undecided = (Verb.CONFLICT, Verb.DEFER)
+        still = {unit.unit.name for unit in plan.units if unit.decision.verb in undecided} | thread.held
         ended = {(unit, left) for unit, left in base.doubted if unit not in still}
         base.doubted -= ended
         return bool(ended)
@@ -160,8 +173,7 @@ class Drafter(Rows):
             self._await_merge(item, plan.unit)
             self.work.tally.extra["conflicts"] += 1
         elif verb is Verb.HOLD:
-            thread.result = "held"
-            self.conflict(link.id, name, "held", Sides(None, None), plan.reason)
+            self._hold(thread, name, plan.reason)
         elif verb is Verb.DEFER:
             side = self._deferred_from(item, plan)
             self._defer(side, str(item.keys[side]), name, plan.waits)
@@ -258,11 +270,10 @@ class Drafter(Rows):
             self._check_companions(item, side, values)
             fields = mapping.encode(whole, create=False)
         except NoImageError as error:
-            thread.result = "held"
             name = field_of(error, {**whole, **dict.fromkeys(item.decoded[side].held)})
             causes = {name} if name in values else mapping.together.get(name or "", frozenset())
             unit_name = next((u.unit.name for u in units if causes.intersection(u.unit.fields)), units[0].unit.name)
-            self.conflict(thread.link.id, unit_name, "held", Sides(None, None), str(error))
+            self._hold(thread, unit_name, str(error))
             plan.units = [u for u in plan.units if u.unit.name != unit_name]
             return bool(plan.units) and self._write_side(thread, plan, side, alone=alone) if len(units) > 1 else False
         names = tuple(unit.unit.name for unit in units)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from connector.engine.apply import take_ids
 from connector.engine.effects import Effects, look
@@ -74,8 +74,9 @@ def recall(work: Work) -> Effects[None]:
     """Read again the unlinked records of earlier runs that share a match print with one of this run.
 
     So matching sees all that are alike, whenever they came: a partner this sync would not create is found, and nothing
-    that fits several is linked or created.
+    that fits several is linked or created. What carries a key of ours shows what it was made of.
     """
+    yield from _recall_named(work)
     if not work.spec.match:
         return
     kind, rules = work.spec.kind, range(len(work.spec.match))
@@ -95,6 +96,36 @@ def recall(work: Work) -> Effects[None]:
         keys = sorted(wanted[side])
         for start in range(0, len(keys), 200):
             yield from read_keys(work, side, keys[start : start + 200])
+
+
+def _recall_named(work: Work) -> Effects[None]:
+    """Read what the unlinked records we made say they were made of, where no link knows that either.
+
+    An older store was put back: its feed is past the one, and told of the other only now. Left for later, when nothing
+    tells of this one any more, it would be made again.
+    """
+    for side in SIDES:
+        wanted: set[Key] = set()
+        for singles in _pages_of(work, side):
+            keys = sorted({found.partner for found in singles if found.own and found.partner is not None})
+            known: Mapping[Key, LinkRow] = yield from look(_links_of_keys(work.spec.kind, side.other, keys))
+            wanted.update(key for key in keys if key not in known)
+        for singles in _pages_of(work, side.other) if wanted else ():
+            wanted.difference_update(found.record.key for found in singles)  # what a feed showed stands
+        rest = sorted(wanted)
+        for start in range(0, len(rest), 200):
+            yield from read_keys(work, side.other, rest[start : start + 200])
+
+
+def _pages_of(work: Work, side: Side) -> Iterator[list[Found]]:
+    after = 0
+    while singles := work.spool.singles(side, after, 500):
+        after = singles[-1].seq
+        yield singles
+
+
+def _links_of_keys(kind: str, side: Side, keys: Sequence[Key]) -> Callable[[Tx], dict[Key, LinkRow]]:
+    return lambda tx: tx.links_by_key(kind, side, keys)
 
 
 def _alike(kind: str, prints: Sequence[Sequence[bytes]]) -> Callable[[Tx], list[CandidateRow]]:
@@ -168,10 +199,7 @@ def project(work: Work, *, dry: bool) -> Effects[None]:
         while singles := work.spool.singles(side, after, 500):
             after = singles[-1].seq
             keys = [found.record.key for found in singles]
-            partners: Mapping[Key, tuple[int, Key | None]] = yield from look(
-                _partners(work.spec.kind_of(parent), side, keys)
-            )
-            owners = yield from links_of(work, [link for link, _ in partners.values()])
+            partners, owners = yield from look(_partners(work.spec.kind_of(parent), side, keys))
             own = {key for key, (link, _) in partners.items() if owners[link].keys[side] == key}
             # Two records cannot be projected onto one: the image of a merged record has its figures to itself.
             work.spool.doubt(side, partners.keys() - own, f"its {parent} was merged into another one")
@@ -182,8 +210,17 @@ def project(work: Work, *, dry: bool) -> Effects[None]:
             work.spool.promote(side, links)
 
 
-def _partners(kind: str, side: Side, keys: Sequence[Key]) -> Callable[[Tx], dict[Key, tuple[int, Key | None]]]:
-    return lambda tx: tx.partners(kind, side, keys)
+Owned = tuple[Mapping[Key, tuple[int, Key | None]], Mapping[int, LinkRow]]
+
+
+def _partners(kind: str, side: Side, keys: Sequence[Key]) -> Callable[[Tx], Owned]:
+    """Partners of these keys, and the links that say so: in one look, the sync of the other entity goes on beside."""
+
+    def find(tx: Tx) -> Owned:
+        partners = tx.partners(kind, side, keys)
+        return partners, tx.links_by_id([link for link, _ in partners.values()])
+
+    return find
 
 
 def _project(work: Work, side: Side, ready: Mapping[Key, Key], *, dry: bool) -> Effects[dict[Key, tuple[int, Key]]]:

@@ -182,8 +182,11 @@ def _linked(link: LinkRow, side: Side, key: Key) -> LinkRow:
 
 
 def _flow_back(work: Work, thread: Thread) -> None:
-    """Go on with what the target shows now: units both sides have but no agreement covers flow back at once."""
+    """Go on with what the target shows now: units both sides have but no agreement covers flow back at once.
+
+    What was held is decided again: our own write is no change that anybody tells us of, and is what counts from now on.
+    """
     item = thread.item
     left, right = item.encodings[Side.LEFT], item.encodings[Side.RIGHT]
     open_units = any(name in left and name in right and name not in thread.base.prints for name in work.shape.units)
-    thread.follow = item.rounds < 2 and open_units
+    thread.follow = item.rounds < 2 and (open_units or bool(thread.held))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from math import inf
 
 from connector.engine.effects import Call, Effects, Tell, call, look
+from connector.engine.ended_again import end_choices
 from connector.engine.lease import fenced, keep_lease
 from connector.engine.seek import seek
 from connector.engine.work import MISSING, Work, links_of
@@ -155,6 +156,13 @@ def take_records(
         yield from fenced(work, lambda tx: _forget(tx, work.spec.kind, side, over))
     if forced and unsure and not work.dry:
         yield from fenced(work, lambda tx: tx.drop_hints(work.spec.kind, side, unsure))
+
+
+def _be_over(
+    tx: Tx, work: Work, side: Side, over: set[Key], links: Mapping[Key, LinkRow], found: Mapping[Key, Record]
+) -> None:
+    unproven = end_choices(tx, work, side, over, links, found)
+    _forget(tx, work.spec.kind, side, over - unproven)
 
 
 def _forget(tx: Tx, kind: str, side: Side, keys: Collection[Key]) -> None:
@@ -327,7 +335,7 @@ def read_keys(
         work.vanished[side] += len(missing)
         work.spool.add_linked(side, missing, replacing=False)
     if over and not work.dry:
-        yield from fenced(work, lambda tx: _forget(tx, work.spec.kind, side, over))
+        yield from fenced(work, lambda tx: _be_over(tx, work, side, over, links, found))
     _miss(work, side, absent, known)
     yield from take_records(work, side, list(found.values()), known, forced=True)
 

@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 
 from connector.engine.effects import Effects, call
 from connector.engine.likeness import shows
-from connector.engine.recovered import Found, drop, note_seen, park, sent_of, settle_intent, settle_part, unmade
+from connector.engine.recovered import (
+    Found,
+    drop,
+    is_old,
+    note_seen,
+    park,
+    sent_of,
+    settle_intent,
+    settle_part,
+    unmade,
+)
 from connector.engine.settle_lines import Trust
 from connector.engine.work import Work
 from connector.errors import ConnectorError
@@ -25,6 +35,8 @@ def read_back(
 ) -> Effects[None]:
     """Read the targets: one that shows what was sent is settled, the rest is planned anew with the old base.
 
+    Where only an older version than we know of could be read, the write stays open for the next run.
+
     refused: token -> answer to the second time, which says nothing of the first.
     """
     keys = [str(row.target) for row in rows]
@@ -35,6 +47,9 @@ def read_back(
             note_seen(row, record, found)
             drop(work, row, found, at, "outcome unknown, read again")
             unmade(row, found)
+        elif is_old(work, row, record, found):
+            work.leave(row.link, row.side, row.op)
+            found.unsure[row.token] = row.sent or at  # if it was sent again, that try was not done
         elif row.token in refused and record.version == row.pre_version:
             _refused_again(work, row, refused[row.token], found, at)
         elif shows(work.decode(side, record).values, sent_of(work, row)):

@@ -28,6 +28,7 @@ from connector.engine.recovered import (
     Found,
     close_intent,
     drop,
+    is_old,
     not_shown,
     note_seen,
     park,
@@ -55,8 +56,8 @@ from connector.ports import Capabilities, Tx
 
 PAGE = 500
 RESERVE = 3600.0
-TRIES = 4
-"""A request counts one and what is heard of it another: so many come before a third refusal, which is believed."""
+REFUSED = 2
+"""So many refusals come before a third, which is believed. An answer that says nothing of this write is none."""
 REFUSALS = (RejectedError, StaleError, NotFoundError)
 
 Refused = list[tuple[IntentRow, ConnectorError]]
@@ -140,7 +141,7 @@ def _acked(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: 
         if record is None or record.fields is None:
             note_seen(row, record, found)
             drop(work, row, found, at, "written, and gone since")
-        elif record.version == row.pre_version:
+        elif record.version == row.pre_version or is_old(work, row, record, found):
             work.leave(row.link, row.side, row.op)
         else:
             made = row.op == Op.UPDATE or work.made_since(record, row.first_sent)
@@ -175,12 +176,13 @@ def _replay(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at:
     ripe = [row for row, _ in refused if at - (row.sent or at) >= work.spec.settle]
     missing = yield from _look_for(work, side, ripe, found, at)
     for row, error in refused:
-        if row in missing and (row.attempts >= TRIES or _can_be_found(work, row)):
+        if row in missing and (row.attempts >= REFUSED or _can_be_found(work, row)):
             _not_made(work, row, error, found, at)
         elif row in missing or row not in ripe:
             work.note_trouble(str(error))
             work.leave(row.link, row.side, row.op)
             found.unsure[row.token] = row.sent or at  # this try was not done
+            found.refused.add(row.token)
 
 
 def _not_made(work: Work, row: IntentRow, error: ConnectorError, found: Found, at: float) -> None:

@@ -33,6 +33,12 @@ def note_seen(row: IntentRow, record: Record | None, found: Found) -> None:
         found.merged.add(row.link)
 
 
+def is_old(work: Work, row: IntentRow, record: Record, found: Found) -> bool:
+    """Whether a copy that lags behind was read: it tells nothing of a write planned on a newer one (I28)."""
+    link = found.updates.get(row.link, found.links[row.link])
+    return any(work.later(row.side, known, record.version) for known in (row.pre_version, link.seen[row.side]))
+
+
 def drop(work: Work, row: IntentRow, found: Found, at: float, reason: str) -> None:
     """Not applied: forget the intent and plan the record anew."""
     found.done.append(row.token)

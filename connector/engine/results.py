@@ -19,9 +19,9 @@ class Results:
     """Rows to store. done: tokens of intents that are over. closed: conflicts that are. released: see HintRow.waits.
 
     acked: tokens of intents that were applied and not shown. unsure: those of writes that may have been done, with the
-    latest moment at which a request may have left that did: from then on the settle time is counted. unmade: half links
-    whose create is known not to have happened: the record is unlinked again. aliases: keys that lead to another link
-    from now on.
+    latest moment at which a request may have left that did: from then on the settle time is counted. refused: those of
+    them whose last try was. unmade: half links whose create is known not to have happened: the record is unlinked
+    again. aliases: keys that lead to another link from now on.
     """
 
     updates: dict[int, LinkRow] = field(default_factory=dict)
@@ -34,6 +34,7 @@ class Results:
     released: list[str] = field(default_factory=list)
     acked: list[str] = field(default_factory=list)
     unsure: dict[str, float] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
     unmade: list[int] = field(default_factory=list)
     candidates: list[CandidateRow] = field(default_factory=list)
     aliases: list[tuple[Side, Key, int]] = field(default_factory=list)
@@ -92,7 +93,7 @@ def store_results(tx: Tx, work: Work, results: Results, at: float) -> None:
     if results.acked:
         tx.mark_intents(results.acked, IntentState.ACKED, at)
     for token, left in results.unsure.items():
-        tx.mark_intents([token], IntentState.SENT, left)
+        tx.mark_intents([token], IntentState.SENT, left, refused=token in results.refused)
     if results.unmade:
         tx.drop_links(results.unmade)
     if results.candidates:

@@ -113,7 +113,7 @@ class Units:
             agree=agree,
             empty_left=empty(values.left),
             empty_right=empty(values.right),
-            frozen=conflict is not None and conflict.reason in FROZEN,
+            frozen=_is_frozen(conflict),
             chosen=chosen,
             newer=newer,
             mergeable=self._mergeable(unit, base),
@@ -223,7 +223,7 @@ class Units:
         )
         conflict = self.item.conflicts.get(unit.name)
         now = Sides(self._print(unit, Side.LEFT), self._print(unit, Side.RIGHT))
-        frozen = conflict is not None and conflict.reason in FROZEN
+        frozen = _is_frozen(conflict)
         chosen = conflict.choice if conflict is not None and _still(conflict, now) else None
         if conflict is None and base.prints.get(unit.name) == (now.left, now.right):
             return None
@@ -290,6 +290,11 @@ def empty(values: Mapping[str, Value]) -> bool:
 
 def _doubted(base: Base, unit: Unit) -> frozenset[Side]:
     return frozenset(side for side in SIDES if (unit.name, side is Side.LEFT) in base.doubted)
+
+
+def _is_frozen(conflict: ConflictRow | None) -> bool:
+    """Whether a person is asked about it, or has answered and it could not be carried out yet."""
+    return conflict is not None and (conflict.reason in FROZEN or conflict.choice is not None)
 
 
 def _still(conflict: ConflictRow, now: Sides[bytes]) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from connector.engine.effects import Effects, look
 from connector.engine.shape import Shape
 from connector.engine.spec import SyncSpec
+from connector.errors import TransientError
 from connector.mapping.translate import Decoded
 from connector.merge.base import Base, outdated, unpack
 from connector.model.records import Key, Op, Record, Version
@@ -194,9 +195,14 @@ def open_text(vault: Vault, text: str) -> str:
 
 
 def links_of(work: Work, ids: Sequence[int]) -> Effects[dict[int, LinkRow]]:
-    """Links by id; in a dry run also those that only would be made."""
+    """Links by id; in a dry run also those that only would be made.
+
+    Raises TransientError when one is gone: links are dropped by the run that holds the lease, so another one does.
+    """
     stored = [number for number in ids if number < MADE_UP]
     found: dict[int, LinkRow] = yield from look(lambda tx: tx.links_by_id(stored))
+    if not found.keys() >= set(stored):
+        raise TransientError(f"{work.spec.name}: another run is going on. Wait for it, or look at `connector status`.")
     found.update({number: work.made[number] for number in ids if number in work.made})
     return found
 

@@ -314,9 +314,7 @@ def _merge_gone(unit: Unit, work: _Work, known: LineBase, lines: Sides[tuple[Lin
     assert line is not None
     work.base.append(known)
     pair = (known.left.encode(), known.right.encode())
-    prints = tools.prints(side, line)
-    index = 0 if side is Side.LEFT else 1
-    changed = any(name in prints and both[index] != prints[name] for name, both in known.prints.items())
+    changed = _is_changed(known, side, line, tools)
     keeper = Policy.LEFT if side is Side.LEFT else Policy.RIGHT
     accepted = not (known.left and known.right)
     if unit.flow is Flow.BOTH:
@@ -339,6 +337,22 @@ def _merge_gone(unit: Unit, work: _Work, known: LineBase, lines: Sides[tuple[Lin
         work.note(Decision(Verb.KEEP, 6 if unit.flow is Flow.BOTH else 10, side.other))
     else:
         work.conflict = True
+
+
+def _is_changed(known: LineBase, side: Side, line: Line, tools: LineTools) -> bool:
+    """Whether the line shows what its row does not have: it changed since, or both never agreed on it.
+
+    A row is known as soon as two lines are paired; its prints come with the write that settles them, if that is made.
+    """
+    index = 0 if side is Side.LEFT else 1
+    for name, shown in tools.prints(side, line).items():
+        both = known.prints.get(name)
+        if both is None:
+            if line.values[name] not in (None, ""):
+                return True
+        elif both[index] != shown:
+            return True
+    return False
 
 
 def _merge_alone(

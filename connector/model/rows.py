@@ -46,7 +46,8 @@ class IntentRow:
     """Note of one write, stored before it is tried.
 
     token: idempotency key and primary key. body, context: sealed (body as sent; context: what settling needs, such as
-    the source side's values and versions). fields: units the body writes.
+    the source side's values and versions). fields: units the body writes. attempts: tries after the first that were
+    refused.
     """
 
     token: str
@@ -86,6 +87,8 @@ CHANGED_TWICE = "conflict"
 OSCILLATION = "oscillation"
 FROZEN = (CHANGED_TWICE, OSCILLATION)
 """Reasons for which a unit is not written until a person has chosen a side, or both sides agree."""
+HELD = "held"
+"""The reason of a unit that one side cannot hold; with a choice, what a person chose for it waits for that."""
 WHY_FROZEN = {CHANGED_TWICE: "both sides changed it", OSCILLATION: "both sides rewrite it again and again"}
 
 

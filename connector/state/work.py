@@ -62,7 +62,7 @@ def _mark_sent(make: Make) -> Any:
             state=bindparam("new_state"),
             first_sent=func.coalesce(intent.c.first_sent, at),
             sent=at,
-            attempts=intent.c.attempts + constant(1),
+            attempts=intent.c.attempts + bindparam("count", type_=intent.c.attempts.type),
         )
         .where(make.among(intent.c.token, "tokens"))
     )
@@ -100,7 +100,7 @@ _HINTS_OF = Statement(
 )
 
 _PUT_INTENTS = Statement(_INTENT, _put_intents)
-_MARK_SENT = Statement(["new_state", "at", "tokens"], _mark_sent)
+_MARK_SENT = Statement(["new_state", "at", "count", "tokens"], _mark_sent)
 _MARK = Statement(
     ["new_state", "tokens"],
     lambda make: update(intent).values(state=bindparam("new_state")).where(make.among(intent.c.token, "tokens")),
@@ -190,13 +190,15 @@ class Work(Session):
         ]
         self._many(_PUT_INTENTS, sorted(values, key=lambda value: str(value[0])))
 
-    def mark_intents(self, tokens: Collection[str], state: IntentState, at: float | None = None) -> None:
-        """Move intents to a state. SENT needs `at`: it sets the sending times and counts one attempt.
+    def mark_intents(
+        self, tokens: Collection[str], state: IntentState, at: float | None = None, *, refused: bool = False
+    ) -> None:
+        """Move intents to a state. SENT needs `at`: it sets the sending times. refused: count one attempt.
 
         Raises ImpossibleState when one is not in the store: a write must never go out without its note.
         """
         if state is IntentState.SENT:
-            count = self._run_each(_MARK_SENT, tokens, INTENT_STATES[state], at)
+            count = self._run_each(_MARK_SENT, tokens, INTENT_STATES[state], at, int(refused))
         else:
             count = self._run_each(_MARK, tokens, INTENT_STATES[state])
         if count != len(set(tokens)):

@@ -100,7 +100,9 @@ class Work(Session):
         if row.state in _OUT and (row.first_sent is None or row.sent is None):
             raise self._refuse("an intent was sent at no time")
 
-    def mark_intents(self, tokens: Collection[str], state: IntentState, at: float | None = None) -> None:
+    def mark_intents(
+        self, tokens: Collection[str], state: IntentState, at: float | None = None, *, refused: bool = False
+    ) -> None:
         if not tokens:
             return
         intents: dict[str, IntentRow] = self._own("intents")
@@ -112,7 +114,7 @@ class Work(Session):
             if state is IntentState.SENT:
                 row.first_sent = at if row.first_sent is None else row.first_sent
                 row.sent = at
-                row.attempts += 1
+                row.attempts += refused
             self._check_intent(row)
 
     def drop_intents(self, tokens: Collection[str]) -> None:

@@ -184,3 +184,16 @@ def test_a_list_that_only_changed_its_order_is_kept(
     left = tuple(line(f"l{n}", c) for n, c in reversed(list(enumerate(agreed))))
     right = tuple(line(f"r{n}", c) for n, c in enumerate(agreed))
     assert merge_lines(Unit("lines", ("lines",)), base, Sides(left, right), TOOLS).decision.verb is Verb.KEEP
+
+
+@given(CONTENT, st.sampled_from(list(Side)), st.sampled_from(list(Flow)), st.sampled_from(POLICIES), st.booleans())
+def test_a_line_both_never_agreed_on_is_not_dropped_unnamed(
+    shown: tuple[str, int], side: Side, flow: Flow, policy: Policy, part: bool
+) -> None:
+    left, right = line("l0", shown), line("r0", shown)
+    (row,) = base_of([(left, right)])
+    row.prints = {name: pair for name, pair in row.prints.items() if part and name == "quantity"}
+    lines: Sides[Lines] = Sides((left,), ()) if side is Side.LEFT else Sides((), (right,))
+    plan = merge_lines(Unit("lines", ("lines",), flow, policy, policy), [row], lines, TOOLS)
+    if plan.writes[side] == []:
+        assert plan.decision.loser is side

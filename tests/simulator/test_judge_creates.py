@@ -12,7 +12,7 @@ from connector.model.rows import CandidateRow, DeadRow, HintRow, IntentRow, Inte
 from connector.model.values import Side, maybe
 from connector.testing.simulator.judge_rest import RestRules
 from connector.testing.simulator.judge_rows import read_rows
-from connector.testing.simulator.systems import Trick
+from connector.testing.simulator.systems import Trick, TrickySystem
 from connector.testing.world import World, account, customer
 
 LEFT, RIGHT = Side.LEFT, Side.RIGHT
@@ -113,17 +113,21 @@ def test_i9_a_natural_key_that_two_records_share_tells_nothing() -> None:
 @pytest.mark.parametrize(
     ("profile", "lost", "limit"), [(NOTHING, True, True), (NOTHING, False, False), ("cu--", True, False)]
 )
+@pytest.mark.parametrize(("deleted", "rule"), [(False, "I9"), (True, "I15")])
 def test_i9_the_image_of_a_record_whose_create_had_no_answer_is_a_limit_where_its_system_gives_nothing_away(
-    profile: str, lost: bool, limit: bool
+    profile: str, lost: bool, limit: bool, deleted: bool, rule: str
 ) -> None:
+    """Deleted: by a person, and nobody can know that the one that stands is no other."""
     with opened(profile) as court:
-        court.world.erp.add("customers", customer("Acme", vat_number=None))
+        typed = court.world.erp.add("customers", customer("Acme", vat_number=None))
         if lost:
             court.trick(LEFT, Trick("write", "some-lost", number=255))
         write = Write(CREATE, None, b'{"name": "Acme", "currency": "EUR", "state": "customer"}', None, "t")
         court.world.crm.write("companies", [write])
+        if deleted:
+            court.world.erp.remove("customers", typed)
         court.write(RIGHT, "account", CREATE, title="Acme", cur="EUR", blocked=False)
-        assert ("I9" in court.rules()) is not limit
+        assert (rule in court.rules()) is not limit
 
 
 @pytest.mark.parametrize("lost", [True, False])
@@ -150,6 +154,32 @@ def test_i9_a_process_that_wakes_up_late_and_sends_again_is_a_known_limit_withou
                 court.judge.process = process
                 court.write(RIGHT, "account", CREATE, None, "t", title="Acme", cur="EUR", blocked=False)
             assert court.rules() == broken
+
+
+@pytest.mark.parametrize(
+    ("profile", "sight", "limit"),
+    [("c--s", "hidden", True), ("c--s", "back", False), ("c--s", "shown", False), ("cu--", "hidden", False)],
+)
+def test_i9_a_create_sent_again_because_nobody_found_what_it_had_made_is_a_known_limit_without_a_unique_key(
+    profile: str, sight: str, limit: bool
+) -> None:
+    """Back: in sight again for the run that sends it again; that an earlier one did not see it excuses nothing."""
+    with opened(profile) as court:
+        court.world.crm.add("companies", account("Acme"))
+        shown = {"title": "Acme", "cur": "EUR", "blocked": False, "crm_ref": "C1"}
+        made = court.write(RIGHT, "account", CREATE, None, "t", lost=True, **shown)
+        court.world.clock.advance(4000)
+        system = court.system(RIGHT)
+        assert isinstance(system, TrickySystem)
+        if sight != "shown":
+            system.hidden[made] = court.world.clock.now() + 1
+        system.find("customers", "crm_ref", ["C1"])
+        if sight == "back":
+            court.rules()
+            court.world.clock.advance(2)
+            system.find("customers", "crm_ref", ["C1"])
+        court.write(RIGHT, "account", CREATE, None, "t", **shown)
+        assert ("I9" in court.rules()) is not limit
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,26 @@ def test_i15_an_older_store_excuses_only_what_it_does_not_know(court: Court, bef
     assert court.rules() == ({"I15"} if before else set())
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_i15_a_key_that_leads_to_a_survivor_tells_what_it_was_made_of_only_where_that_leads_on_with_it(
+    court: Court, whole: bool
+) -> None:
+    """Of a record that no link ever knew its system tells the same: that it was merged."""
+    _, survivor = company(court, "Globex")
+    left = court.world.crm.add("companies", account("Acme"))
+    made = image(court, "Acme")
+    court.judge.store_replaced()
+    court.world.erp.merge("customers", made, survivor)
+    kind = court.world.specs["account"].kind
+    with court.world.store.begin() as tx:
+        link = tx.links_by_key(kind, RIGHT, [survivor])[survivor].id
+        tx.add_aliases(kind, RIGHT, {made: link})
+        if whole:
+            tx.add_aliases(kind, LEFT, {left: link})
+    image(court, "Acme")
+    assert court.rules() == ({"I15"} if whole else set())
+
+
 def test_i9_one_double_that_could_not_be_avoided_excuses_no_other() -> None:
     with opened(NOTHING) as court:
         left = court.world.crm.add("companies", account("Acme", tax_id=None))

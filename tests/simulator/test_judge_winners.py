@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from judge_world import UNGUARDED, Court, company, opened, order, positions
+from judge_world import UNGUARDED, Court, company, opened, order, positions, report
 
 from connector.engine import units
 from connector.merge.fields import Cell, Decision, decide
@@ -184,6 +184,30 @@ def test_i4_nobody_knows_what_had_changed_until_a_run_after_the_store_was_lost_i
     court.world.erp.edit("customers", right, tel="v3")
     give_up(court, RIGHT, right, "v3", "v1")
     assert ("I4" in court.rules()) is done
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_i4_a_reference_to_what_a_merge_made_the_same_thing_is_a_change_until_both_were_looked_at(
+    court: Court, noted: bool
+) -> None:
+    other, image = company(court, "Other")
+    _, third = company(court, "Third")
+    deal, made = order(court)
+    court.read(RIGHT, "order", made)
+    court.judge.run_ended(report("orders"))
+    court.world.erp.merge("customers", image, court.world.erp.get("orders", made)["customer"])
+    court.world.crm.edit("deals", deal, company_id=other)
+    if noted:
+        court.read(LEFT, "order", deal)
+        court.read(RIGHT, "order", made)
+    court.judge.run_ended(report("orders"))
+    kept = court.world.erp.get("orders", made)["customer"]
+    court.world.erp.edit("orders", made, customer=third)
+    court.read(LEFT, "order", deal)
+    court.read(RIGHT, "order", made)
+    court.lose(RIGHT, "order", made, "account", {"account": third})
+    court.write(RIGHT, "order", UPDATE, made, customer=kept)
+    assert ("I4" in court.rules()) is noted
 
 
 @pytest.mark.parametrize("unit", ["phone", "email"])

@@ -15,7 +15,7 @@ import msgspec
 
 from connector.errors import ConnectorError, Halted, UncertainError
 from connector.model.plan import PlanLine, Report
-from connector.model.records import Page, Write, WriteResult
+from connector.model.records import Key, Page, Write, WriteResult
 from connector.model.rows import LinkRow
 from connector.model.values import SIDES, Side
 from connector.testing.driver import Crash
@@ -131,6 +131,12 @@ class Judge:
         place = self.ledger.place.get((name, object_))
         if place is not None:
             self.ledger.shown(side, place[1], records)
+            self.writes.out_of_sight(side, place[1], self._hidden(side))
+
+    def _hidden(self, side: Side) -> list[Key]:
+        """Keys of records that nobody finds there now."""
+        system, now = self.world.crm if side is Side.LEFT else self.world.erp, self.world.clock.now()
+        return [key for key, until in system.hidden.items() if until > now] if isinstance(system, TrickySystem) else []
 
     def _listening(
         self, side: Side, system: MemorySystem, write: Callable[[str, Sequence[Write]], WriteResult]
@@ -188,9 +194,8 @@ class Judge:
             found = self.ledger.place.get((system.name, object))
             if found is None:
                 return list_(object, cursor)
-            now, hidden = self.world.clock.now(), system.hidden if isinstance(system, TrickySystem) else {}
-            gone = [key for key, until in hidden.items() if until > now]
             if method == "changes":
+                now, gone = self.world.clock.now(), self._hidden(side)
                 self.writes.pages.asked(self.process, found, self.ledger.number, now, gone)
             page = list_(object, cursor)
             self.writes.pages.answered(self.process, method, found, cursor, page)
@@ -215,6 +220,7 @@ class Judge:
         """A plan is over: it changes nothing (I37), so what it was shown is known to no run that comes after it."""
         self.ledger.forget(lose=True)
         self.writes.pages.ended(self.process)
+        self.writes.sight_ended()
 
     def run_ended(self, result: Report | BaseException) -> list[Finding]:
         """Cheap checks after a run; what is new since the last call. result: its report, or what it died of."""

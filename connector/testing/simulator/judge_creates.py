@@ -26,7 +26,8 @@ class CreateRules:
     ours that the store named in a link when a run was over; repeated: tokens sent again before their outcome was known.
     noted: tokens of writes that a run noted before it died. paid: records of ours nothing told of, and the side of the
     one record too many that each accounts for. pages: what was listed; plain: token -> records that were
-    there to be listed by the run that sent it.
+    there to be listed by the run that sent it. hidden: records that nobody found when a run that is going on looked
+    there, with its process.
     """
 
     def __init__(self, ledger: Ledger, verdicts: Verdicts, profile: Profile) -> None:
@@ -44,6 +45,7 @@ class CreateRules:
         self.paid: set[tuple[Held, Side]] = set()
         self.pages = Pages({place for place in ledger.place.values() if self._has_cursor(place)})
         self.plain: dict[str, frozenset[Key]] = {}
+        self.hidden: set[tuple[Held, str]] = set()
 
     # --------------------------------------------------------------------------------------------- what is told
 
@@ -61,6 +63,17 @@ class CreateRules:
                     what = f"{entity}: created in {side} before all there was in {unread[0]} had been listed"
                     self.verdicts.find("I41", what)
 
+    def out_of_sight(self, side: Side, entity: str, keys: Iterable[Key]) -> None:
+        """An answer came from there while nobody found these."""
+        for key in keys:
+            held = self.ledger.records.get((side, entity, key))
+            if held is not None:
+                self.hidden.add((held, self.ledger.process))
+
+    def sight_ended(self) -> None:
+        """A run is over, or a plan is: what it did not find, the next may."""
+        self.hidden = {(held, process) for held, process in self.hidden if process != self.ledger.process}
+
     def _listable(self, process: str, place: tuple[Side, str]) -> frozenset[Key]:
         """The records that this run was shown by its feed, or an earlier one was, if it read it as it should.
 
@@ -74,6 +87,7 @@ class CreateRules:
     def run_ended(self) -> None:
         """A run is over: what the store knows by now, nobody needs to guess any more."""
         self.pages.whole |= {place for place in self.pages.ended(self.ledger.process) if self._has_cursor(place)}
+        self.sight_ended()
         if self.unknown or self.lost:
             self.linked |= {held for held in self.ledger.records.values() if held.ours and self._is_linked(held)}
 
@@ -158,7 +172,8 @@ class CreateRules:
         # Ended: that a person deleted it meanwhile, nobody can know either.
         if (not alive or self._may_double(change.held, change.touch.at)) and self._pays(untold, change.held.side):
             return True
-        return alive and (self._was_on_its_way(change) or self._is_of_a_twin(change))
+        # Nobody deleted such a twin: whoever deleted what it doubles, it shows as a record that a person made.
+        return (alive and self._was_on_its_way(change)) or self._is_of_a_twin(change)
 
     def _pays(self, untold: Iterable[Held], side: Side) -> bool:
         """Whether one of these records has not accounted for one too many on that side; now it has."""
@@ -204,6 +219,8 @@ class CreateRules:
         passed = at - self.ledger.calls[token].at
         if passed < can.idempotency - RESERVE:
             return False
+        if self._was_out_of_sight(made):
+            return True
         if can.external_key == "none" and not can.created_by:
             return not self._has_natural_key(made)
         # A process that sleeps between its note and its request is a request that comes later than `settle`: not where
@@ -211,6 +228,16 @@ class CreateRules:
         settle = self.world.specs[made.entity].settle
         late = self.profile.very_late and passed > settle
         return late or (len(self.ledger.senders[token]) > 1 and settle < PATIENT)
+
+    def _was_out_of_sight(self, made: Held) -> bool:
+        """Whether nobody found what the create of unknown outcome had made when the run looked that sent it again.
+
+        The page has a create sent again that is not found once `settle` is over: it rests on `settle` being longer than
+        anything stays out of sight (I9).
+        """
+        token, same = str(made.token), self.ledger.things[made.entity, made.identity].live(made.side)
+        process = self.ledger.latest[token].process
+        return any((held, process) in self.hidden for held in same if held.token == token)
 
     def _has_natural_key(self, made: Held) -> bool:
         """Whether values by which first links are made tell it from every other record there, since it was made.
@@ -248,7 +275,23 @@ class CreateRules:
         return found.get(record.key)
 
     def _is_linked(self, record: Held) -> bool:
-        """Whether the store names it beside what it was made of: not where it counts as a person's, with an image."""
+        """Whether the store names it beside what it was made of: not where it counts as a person's, with an image.
+
+        That its key leads to a survivor says only that it was merged, unless what it was made of leads on with it: the
+        system tells the same of a record that no link ever knew.
+        """
         link, other = self._link(record), record.side.other
-        mate = self.ledger.records.get((other, record.entity, str(link.keys[other]))) if link is not None else None
-        return mate is not None and (not mate.ours or mate.born < record.born)
+        if link is None:
+            return False
+        if link.keys[record.side] == record.key:
+            mate = self.ledger.records.get((other, record.entity, str(link.keys[other])))
+            mates = [mate] if mate is not None else []
+        else:
+            thing = self.ledger.things[record.entity, record.identity]
+            mates = [mate for mate in thing.records[other] if self._leads_on(mate, link)]
+        return any(not mate.ours or mate.born < record.born for mate in mates)
+
+    def _leads_on(self, mate: Held, link: LinkRow) -> bool:
+        """Whether the store knows of a mate of what was merged into that link: it stays there, or its link ended."""
+        its = self._link(mate)
+        return its is not None and (its.id == link.id or its.keys[mate.side] != mate.key)

@@ -23,7 +23,8 @@ class Edit:
     replaces: what the record showed when it was typed; over: edits typed over it; alike: edits of the other side that
     said the same. sides: where it was ever shown; brought: we carried it across. typed: False for what a new record
     shows without anybody having entered it.
-    noticed: records an answer showed us with this value, where the run that got it lived to its end.
+    noticed: records an answer showed us with this value, where the run that got it lived to its end; and the last
+    number before that end, without limit while it goes on.
     given_up: why it need not show any more (a line of the journal, the window of unconditional writes).
     """
 
@@ -39,7 +40,7 @@ class Edit:
     sides: set[Side] = field(default_factory=set)
     typed: bool = True
     brought: bool = False
-    noticed: set[tuple[Side, Key]] = field(default_factory=set)
+    noticed: dict[tuple[Side, Key], float] = field(default_factory=dict)
     given_up: str = ""
 
     @property

@@ -12,7 +12,7 @@ from math import inf
 
 from connector.merge.rules import Drift, Flow, Policy, Unit
 from connector.model.records import Key, Write
-from connector.model.rows import LinkRow
+from connector.model.rows import HELD, LinkRow
 from connector.model.values import SIDES, Side, Sides
 from connector.testing.simulator.judge_findings import Verdicts
 from connector.testing.simulator.judge_losses import LossRules
@@ -158,12 +158,16 @@ class WinnerRules:
     def _source(self, change: Change, unit: str, edit: Edit) -> Edit:
         """What its partner had shown by the time of sending, and is written here: the value may be others', too."""
         held, call = change.held, self.ledger.calls.get(str(change.touch.token))
-        link, other = self._link(held), held.side.other
-        mate = self.ledger.records.get((other, held.entity, str(link.keys[other]))) if link is not None else None
+        mate = self._mate(held)
         if call is None or mate is None:
             return edit
         shown = (shows.get(unit) for number, _, shows in reversed(mate.versions) if number < call.number)
         return next((one for one in shown if one is not None and self.ledger.same(one.value, edit.value)), edit)
+
+    def _mate(self, held: Held) -> Held | None:
+        """Its partner of today."""
+        link, other = self._link(held), held.side.other
+        return self.ledger.records.get((other, held.entity, str(link.keys[other]))) if link is not None else None
 
     def _is_contested(self, change: Change, old: Edit, edit: Edit) -> bool:
         """Whether the sender could tell that this side had changed: what leaves no trace is row 3 or 4."""
@@ -234,7 +238,7 @@ class WinnerRules:
         before = _agreed_before(old)
         if edit not in before or old.number <= self._unbased_until(held, unit.name):
             return False
-        if not self._were_linked(held, old.number):
+        if not self._were_linked(held, old.number) or not _is_in_base(edit, before[0], old):
             return False
         return {(held.side, held.key), (edit.side, edit.key)} <= {place for one in before for place in one.noticed}
 
@@ -244,7 +248,8 @@ class WinnerRules:
         A time whose last writer is this connector does not count. A record has one time for all its units.
         """
         held, call = change.held, self.ledger.calls.get(str(change.touch.token))
-        mate = self.ledger.records.get((edit.side, held.entity, edit.key))
+        # The value may have been typed on this very side before: what counts is the time of the partner that shows it.
+        mate = self._mate(held) or self.ledger.records.get((held.side.other, held.entity, edit.key))
         if call is None or mate is None:
             return False
         here = [t for t in self._touched[held.side, held.entity, held.key] if t[0] == call.seen]
@@ -325,13 +330,23 @@ class WinnerRules:
             merged = any(held is not None and held.ended == "merged" for held in found)
             if not live or merged or (len(live) < 2 and row.unit != "*"):
                 continue  # where one is gone there is nothing to carry across; a merge is nobody's choice (row G)
-            # A write that failed, or waits, says so at its record.
-            if not any(names(held.side, held.key) for held in live) and self._is_left(live[0], row.unit):
+            # A write that failed, or waits, says so at its record; one that has no image there (row 16), in its row.
+            told = row.reason == HELD or any(names(held.side, held.key) for held in live)
+            if not told and self._is_left(live[0], row.unit):
                 self.verdicts.find("I19", f"{live[0]}: the choice on {row.unit} was never carried out")
 
     def _is_left(self, held: Held, unit: str) -> bool:
         choice, thing = self._choice(held, unit), self.ledger.things[held.entity, held.identity]
         return choice is not None and not self._is_edited(thing, unit, choice.number)
+
+
+def _is_in_base(edit: Edit, agreed: Edit, old: Edit) -> bool:
+    """Whether the base can have it: what has another name than what was agreed on is a change, unless it was noted.
+
+    A base is the raw value of each side (protocol, section 1): a reference to another record, which a merge made the
+    same thing, differs from it. Where both were looked at so, they agree (row 2); after that it is the base.
+    """
+    return edit.value == agreed.value or edit.noticed.get((edit.side, edit.key), inf) < old.number
 
 
 def _agreed_before(old: Edit) -> list[Edit]:

@@ -112,6 +112,8 @@ class Ledger(Records):
         fresh = self._fresh.pop(self.process, Notices())
         if lose:
             fresh.lose(self.world, self.process)
+        else:
+            fresh.keep(self.number)
 
     def _notice(self, held: Held, shows: Mapping[str, Edit]) -> None:
         """What we brought somewhere and see there, we had seen where it was typed."""

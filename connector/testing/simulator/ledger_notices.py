@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 
 from connector.model.records import Key
 from connector.model.values import Side
@@ -29,8 +30,13 @@ class Notices:
 
     def noticed(self, edit: Edit, place: Place) -> None:
         if place not in edit.noticed:
-            edit.noticed.add(place)
+            edit.noticed[place] = inf
             self.edits.append((edit, place))
+
+    def keep(self, number: int) -> None:
+        """The run is over, and what it was told is known to the next."""
+        for edit, place in self.edits:
+            edit.noticed[place] = number
 
     def lose(self, world: World, process: str) -> None:
         """The run died, failed, or was only a plan: the cursors have not moved, and what it had in mind is gone.
@@ -39,7 +45,7 @@ class Notices:
         nothing (I37). What was put away for matching is known to the next.
         """
         for edit, place in self.edits:
-            edit.noticed.discard(place)
+            edit.noticed.pop(place, None)
         for held in self.records:
             if not world.look("candidates_by_key", world.specs[held.entity].kind, held.side, [held.key]):
                 held.known.pop(process, None)

@@ -261,6 +261,57 @@ def test_a_currency_is_held_when_it_would_change_the_meaning_of_an_amount_that_s
     assert sorted(world.conflicts()) == [("credit_limit", "conflict"), ("currency", "held")]
 
 
+@pytest.mark.parametrize("field", ["credit_limit", "currency"])
+def test_a_choice_that_cannot_be_written_yet_stays_and_is_carried_out_when_it_can(world: World, field: str) -> None:
+    left, right = linked(world, credit_limit="10.00")
+    world.crm.edit("companies", left, currency="USD", credit_limit="12.50")
+    world.erp.edit("customers", right, cur="GBP", limit="20.00")
+    world.sync()
+    assert sorted(world.conflicts()) == [("credit_limit", "conflict"), ("currency", "conflict")]
+    world.choose("account", field, Side.LEFT)
+    world.crm.edit("companies", left, phone="2")
+    world.sync()
+    assert world.erp.get("customers", right)["tel"] == "2"
+    assert (field, "held") in world.conflicts()
+    world.sync(full=True)
+    other = "currency" if field == "credit_limit" else "credit_limit"
+    assert sorted(world.conflicts()) == sorted([(field, "held"), (other, "conflict")])
+    world.choose("account", other, Side.LEFT)
+    world.sync()
+    found = world.erp.get("customers", right)
+    assert (found["cur"], found["limit"]) == ("USD", "12.50")
+    assert world.conflicts() == []
+    assert world.plan() == []
+
+
+def test_a_choice_that_could_not_be_written_is_not_taken_for_other_values(world: World) -> None:
+    left, right = linked(world, credit_limit="10.00")
+    world.crm.edit("companies", left, currency="USD", credit_limit="12.50")
+    world.erp.edit("customers", right, cur="GBP", limit="20.00")
+    world.sync()
+    world.choose("account", "credit_limit", Side.LEFT)
+    world.sync()
+    world.crm.edit("companies", left, currency="GBP", credit_limit="13.00")
+    world.sync()
+    assert world.conflicts() == [("credit_limit", "conflict")]
+    assert world.erp.get("customers", right)["limit"] == "20.00"
+
+
+def test_what_is_held_is_decided_again_after_another_field_of_the_record_was_written(world: World) -> None:
+    """Our own write hides who was the last to edit the record; a full run later must not be the first to notice."""
+    world.rule("account", currency={"policy": Policy.NEWEST})
+    left, right = linked(world)
+    world.crm.edit("companies", left, currency="USD", credit_limit="19.45", phone="2")
+    world.clock.advance(4000)
+    world.erp.edit("customers", right, cur="JPY")
+    world.sync()
+    assert world.erp.get("customers", right)["tel"] == "2"
+    rows = sorted(world.conflicts())
+    assert rows == [("credit_limit", "held"), ("currency", "conflict")]
+    world.sync(full=True)
+    assert sorted(world.conflicts()) == rows
+
+
 def test_a_merge_function_joins_both_edits_and_leaves_both_sides_at_their_base(world: World) -> None:
     world.rule("account", notes={"function": "union", "sealed": True})
     left, right = linked(world, notes="a, b")

@@ -102,14 +102,14 @@ def test_open_intents_are_paged_by_token_and_leave_out_the_settled(store: Store)
         assert tx.open_intents(KIND, second[-1].token, 2) == []
 
 
-def test_sending_notes_the_times_and_counts_the_attempt(store: Store) -> None:
+def test_sending_notes_the_times_and_counts_what_was_refused(store: Store) -> None:
     with store.begin() as tx:
         tx.insert_links([linked(1)])
         tx.put_intents([intent("t1"), intent("t2")])
         tx.mark_intents(["t1"], IntentState.SENT, at=10.0)
-        tx.mark_intents(["t1"], IntentState.SENT, at=20.0)
+        tx.mark_intents(["t1"], IntentState.SENT, at=20.0, refused=True)
         sent, planned = tx.open_intents(KIND, "", 10)
-        assert (sent.state, sent.first_sent, sent.sent, sent.attempts) == (IntentState.SENT, 10.0, 20.0, 2)
+        assert (sent.state, sent.first_sent, sent.sent, sent.attempts) == (IntentState.SENT, 10.0, 20.0, 1)
         assert planned == intent("t2")
         tx.mark_intents(["t1", "t2"], IntentState.DEAD)
         assert tx.open_intents(KIND, "", 10) == []
