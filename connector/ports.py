@@ -336,7 +336,7 @@ class Spool(Protocol):
         sorts: bool = False,
     ) -> None:
         """(link id, record or None when the system does not know the key, key). A later row replaces an earlier;
-        replacing False: leaves what is there. sorts: between two records the greater version stays, whenever it came."""
+        replacing False: leaves what is there. sorts: of two records the greater version stays, whenever it came."""
 
     def add_unlinked(
         self,
