@@ -7,7 +7,6 @@ from dataclasses import replace
 from math import inf
 
 from connector.engine.effects import Call, Effects, Tell, call, look
-from connector.engine.ended_again import end_choices
 from connector.engine.lease import fenced, keep_lease
 from connector.engine.seek import seek
 from connector.engine.work import MISSING, Work, links_of
@@ -93,14 +92,18 @@ def _fill(work: Work, side: Side, records: Sequence[Record]) -> Effects[list[Rec
     ]
 
 
-Known = tuple[dict[Key, LinkRow], set[Key], dict[Key, DeadRow], dict[Key, CandidateRow]]
+Known = tuple[dict[Key, LinkRow], set[Key], dict[Key, DeadRow], dict[Key, CandidateRow], set[int]]
+"""What the store says of keys: links, tombstones, dead letters, candidates; of links that are over, those with a choice
+that is still to be carried out."""
 
 
 def _known(tx: Tx, kind: str, side: Side, keys: Sequence[Key]) -> Known:
     links = tx.links_by_key(kind, side, keys)
     rest = [key for key in keys if key not in links]
     ended, unlinked = (tx.tombstones(kind, side, rest), tx.candidates_by_key(kind, side, rest)) if rest else (set(), {})
-    return links, ended, tx.dead_by_key(kind, side, keys), unlinked
+    closed = [link.id for link in links.values() if link.state is LinkState.CLOSED]
+    chosen = {row.link for row in tx.conflicts(kind, closed) if row.choice is not None} if closed else set()
+    return links, ended, tx.dead_by_key(kind, side, keys), unlinked, chosen
 
 
 def take_records(
@@ -113,7 +116,7 @@ def take_records(
     forced: bool = False,
 ) -> Effects[None]:
     """Sort records into unchanged, work for the spool, and what needs none. forced: hints; never taken as unchanged."""
-    links, _, dead, _ = known
+    links, _, dead, _, _ = known
     linked: list[tuple[int, Record | None, Key]] = []
     unlinked: list[Unlinked] = []
     seen: list[LinkRow] = []
@@ -156,13 +159,6 @@ def take_records(
         yield from fenced(work, lambda tx: _forget(tx, work.spec.kind, side, over))
     if forced and unsure and not work.dry:
         yield from fenced(work, lambda tx: tx.drop_hints(work.spec.kind, side, unsure))
-
-
-def _be_over(
-    tx: Tx, work: Work, side: Side, over: set[Key], links: Mapping[Key, LinkRow], found: Mapping[Key, Record]
-) -> None:
-    unproven = end_choices(tx, work, side, over, links, found)
-    _forget(tx, work.spec.kind, side, over - unproven)
 
 
 def _forget(tx: Tx, kind: str, side: Side, keys: Collection[Key]) -> None:
@@ -210,15 +206,16 @@ def _is_over(known: Known, side: Side, key: Key, record: Record | None) -> bool:
     """Whether nothing is left to decide on this key. record: what was read, None when it is not there.
 
     An alias is the image of a record that was merged away, frozen for ever. A closed link comes up again only when its
-    record on that side had ended (its print was cleared) and is alive again, or when it is merged away.
+    record on that side had ended (its print was cleared) and is alive again, or when it is merged away; what a person
+    chose about it is carried out, though it may have ended once more.
     """
-    links, tombstones, _, _ = known
+    links, tombstones, _, _, chosen = known
     gone = record is None or record.deleted or record.merged_into is not None
     merged = record is not None and record.merged_into is not None  # its key may lead to the survivor
     link = links.get(key)
     if link is None:
         return (gone and not merged) or key in tombstones
-    ended = not merged and (gone or link.prints[side] is not None)
+    ended = not merged and link.id not in chosen and (gone or link.prints[side] is not None)
     return link.keys[side] != key or (link.state is LinkState.CLOSED and ended)
 
 
@@ -227,7 +224,7 @@ def _outrun(work: Work, side: Side, record: Record, known: Known) -> list[HintRo
 
     What matched it then still does: a partner of it is not taken for a record without one.
     """
-    _, _, dead, candidates = known
+    _, _, dead, candidates, _ = known
     parked, row, place = dead.get(record.key), candidates.get(record.key), (side, record.key)
     work.outrun.pop(place, None)
     versions = [one.version for one in (parked, row) if one is not None]
@@ -335,20 +332,20 @@ def read_keys(
         work.vanished[side] += len(missing)
         work.spool.add_linked(side, missing, replacing=False)
     if over and not work.dry:
-        yield from fenced(work, lambda tx: _be_over(tx, work, side, over, links, found))
+        yield from fenced(work, lambda tx: _forget(tx, work.spec.kind, side, over))
     _miss(work, side, absent, known)
     yield from take_records(work, side, list(found.values()), known, forced=True)
 
 
 def _may_be_there(work: Work, side: Side, key: Key, known: Known) -> bool:
     """Whether a record without a link that was not found may be there all the same: once missing is not deleted."""
-    links, tombstones, _, _ = known
+    links, tombstones, _, _, _ = known
     return key not in links and key not in tombstones and not work.is_gone(side, key)
 
 
 def _miss(work: Work, side: Side, keys: Sequence[Key], known: Known) -> None:
     """Unlinked records that were not found stand in the spool as what they were: what matches them waits with them."""
-    _, _, _, candidates = known
+    _, _, _, candidates, _ = known
     for key in keys:
         row = candidates.get(key)
         work.absent.add((side, key))

@@ -84,6 +84,28 @@ def test_row_7_clocks_that_err_let_nobody_win_by_their_error(wait: float) -> Non
             assert resolve(court, loser, left, right) == (set() if fine else {"row 7"})
 
 
+@pytest.mark.parametrize(("newer", "broken"), [(LEFT, set()), (RIGHT, {"row 7"})])
+def test_row_7_the_record_that_shows_the_value_counts_and_not_the_one_it_was_typed_in(
+    newer: Side, broken: set[str]
+) -> None:
+    with opened(policy="newest") as court:
+        left, right = company(court)
+        court.world.erp.edit("customers", right, tel="v1")
+        court.write(LEFT, "account", UPDATE, left, phone="v1")
+        court.judge.store_replaced()
+        steps = [
+            lambda: court.world.erp.edit("customers", right, tel="v2"),
+            lambda: court.world.crm.edit("companies", left, email="v5"),
+        ]
+        for step in steps if newer is LEFT else reversed(steps):
+            step()
+            court.world.clock.advance(100.0)
+        court.read(LEFT, "account", left)
+        court.read(RIGHT, "account", right)
+        give_up(court, RIGHT, right, "v2", "v1")
+        assert court.rules() == broken
+
+
 def test_row_7_a_time_of_our_own_does_not_count() -> None:
     with opened(policy="newest") as court:
         left, right = contest(court)
