@@ -16,7 +16,7 @@ from connector.testing.crash_scenarios import SCENARIOS
 from connector.testing.tables import LOST
 from connector.testing.world import FULL, account, make_world
 
-SPREAD = 17
+SPREAD = 21
 NOTHING = replace(
     FULL, conditional_write=False, idempotency=0.0, external_key="none", created_by=False, versions="opaque"
 )
