@@ -352,7 +352,7 @@ IN_APPLY = (
         "plan notes what it saw",
         "A dry run changes rows of the store.",
         "I37",
-        "connector/engine/read.py",
+        "connector/engine/take.py",
         "    if seen and not work.dry:\n",
         "    if seen:\n",
         ("tests/invariants/test_holes.py i37",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .mutant import Mutant
 
 READ = "connector/engine/read.py"
+TAKE = "connector/engine/take.py"
 ASSESS = "connector/engine/assess.py"
 ITEMS = "connector/engine/items.py"
 APPLY = "connector/engine/apply.py"
@@ -17,7 +18,7 @@ IN_READING = (
         "tombstone ignored",
         "A key that ended is created again.",
         "I15",
-        READ,
+        TAKE,
         "return (gone and not merged) or key in tombstones",
         "return gone and not merged",
         ("tests/invariants/test_holes.py i15", "tests/invariants/test_i13_to_i16.py i15"),
@@ -26,7 +27,7 @@ IN_READING = (
         "image of a merged record written",
         "The frozen image of a record that was merged away is still kept in step.",
         "I42, 2.2 G",
-        READ,
+        TAKE,
         "return link.keys[side] != key or (link.state is LinkState.CLOSED",
         "return (link.state is LinkState.CLOSED",
         ("tests/invariants/test_i41_to_i42.py i42", "tests/unit/engine/test_engine_endings.py merge"),
@@ -71,7 +72,7 @@ IN_READING = (
         "newer version of an unlinked record forgotten",
         "A record without partner is matched and merged as an old copy shows it.",
         "I28",
-        READ,
+        TAKE,
         "    if newer is None:\n        return []\n",
         "    return []\n",
         ("tests/invariants/test_i27_to_i28.py without_partner",),
@@ -116,7 +117,7 @@ IN_READING = (
         "dead letter never released",
         "A record that was refused is not tried again when it changes.",
         "3, I33",
-        READ,
+        TAKE,
         "((parked.version == record.version and not forced)",
         "((not forced)",
         ("tests/faults/test_faults_outcomes.py changes",),
@@ -125,7 +126,7 @@ IN_READING = (
         "clone linked",
         "A record of a person that carries a key of ours is linked as if we had made it.",
         "3.2",
-        READ,
+        TAKE,
         "own = tagged or work.is_ours(side, record)",
         "own = partner is not None or work.is_ours(side, record)",
         ("tests/unit/engine/test_engine_endings.py copy",),
@@ -215,7 +216,7 @@ IN_READING = (
         "own last write taken for unchanged",
         "What a person typed is dropped because we wrote the record last.",
         "3, principal",
-        READ,
+        TAKE,
         "if work.shape.whole(encodings, side, link.id) == link.prints[side]:",
         "if work.shape.whole(encodings, side, link.id) == link.prints[side] or work.is_last_ours(side, record):",
         ("tests/invariants/test_holes.py own_name",),

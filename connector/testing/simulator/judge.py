@@ -5,7 +5,6 @@ It knows what the systems show and what rows the store holds; how the engine wor
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -20,6 +19,7 @@ from connector.model.rows import LinkRow
 from connector.model.values import SIDES, Side
 from connector.testing.driver import Crash
 from connector.testing.memory import MemorySystem
+from connector.testing.simulator.judge_counts import CountRules
 from connector.testing.simulator.judge_findings import Finding, Verdicts
 from connector.testing.simulator.judge_full import FullRules, Picture, picture
 from connector.testing.simulator.judge_guards import GuardRules
@@ -36,7 +36,6 @@ from connector.testing.world import World
 
 __all__ = ["Finding", "Judge"]
 
-RESULTS = ("created", "updated", "unchanged", "skipped", "held", "failed")
 DAY = 86400.0
 WAITING = ("wait", "hold", "conflict", "refuse")
 """What a plan shows of records that a feed with overlap lists again and again: they wait, and nothing is written."""
@@ -60,9 +59,8 @@ class Judge:
         self.allowed: frozenset[str] = frozenset()
         self.writes = WriteRules(self.ledger, self.verdicts, profile)
         self.guards = GuardRules(self.writes)
+        self.counts = CountRules(self.ledger, self.verdicts, self.writes)
         self._this_run: list[Change] = []
-        self._runs: Counter[str] = Counter()
-        self._answered: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._journal = 0
         self._sends = 0
         self._whole = not self.ledger.records
@@ -176,7 +174,7 @@ class Judge:
             sure = dict(zip(tokens, result.outcomes, strict=True))
             self._unsure(t for t in tokens if isinstance(sure[t].error, UncertainError))
             self.ledger.open -= (done := {token for token in tokens if sure[token].error is None})
-            self._answered[self.process, place[1]] |= done
+            self.counts.answered[self.process, place[1]] |= done
             self.ledger.shown(side, place[1], [o.record for o in result.outcomes if o.record is not None])
             for outcome in result.outcomes:
                 if outcome.error is None and outcome.record is None and outcome.key is not None:
@@ -225,8 +223,8 @@ class Judge:
     def run_ended(self, result: Report | BaseException) -> list[Finding]:
         """Cheap checks after a run; what is new since the last call. result: its report, or what it died of."""
         if isinstance(result, Report):
-            self._balanced(result)
-            self._did_what_it_says(result)
+            self.counts.balanced(result)
+            self.counts.did_what_it_says(result, self._this_run)
         elif not isinstance(result, Crash | ConnectorError):
             self.verdicts.find("error", f"a run ended with {type(result).__name__}: {result}")
         elif isinstance(result, Halted):
@@ -244,58 +242,13 @@ class Judge:
             self._unsure(() if alive else rows & self.ledger.calls.keys())
             self.writes.noted = rows
             self.guards.let_through |= rows if self.allowed else set()
-        self.guards.run_ended([change for change in self._this_run if self._sent_now(change)], self.allowed)
+        self.guards.run_ended([change for change in self._this_run if self.counts.sent_now(change)], self.allowed)
         self._this_run = [change for change in self._this_run if self._is_of_another(change)]
         self.writes.winners.run_ended(self.process)
         self.ledger.run_ended(alive=alive)
-        self._runs[self.process] = self.ledger.run
-        for entity in self.world.specs:
-            self._answered[self.process, entity].clear()
+        self.counts.run_ended()
         self.writes.run_ended()
         return self.verdicts.new()
-
-    def _balanced(self, report: Report) -> None:
-        total = sum(report.counts[name] for name in RESULTS)
-        if report.counts["read"] != total:
-            self.verdicts.find("counts", f"{report.sync}: {report.counts['read']} read, {total} results")
-
-    def _did_what_it_says(self, report: Report) -> None:
-        """A run that reports no trouble made as many records as it says, and says what it left."""
-        entity = next(name for name, spec in self.world.specs.items() if spec.name == report.sync)
-        if report.status == "done":
-            self.writes.all_done(entity)
-        changes = [change for change in self._this_run if change.held.entity == entity]
-        settled = report.counts.get("recovered", 0)
-        for kind, op, name in (("create", "create", "created"), ("remove", "delete", "deleted")):
-            done = [change for change in changes if change.touch.kind == kind]
-            # What an earlier run had noted and not sent is sent by this one, and reported as recovered.
-            least = {str(change.touch.token) for change in done if self._done_now(change)}
-            # Sent again after a refusal, or since an older store forgot it, it has the key it had (0012).
-            most = {str(change.touch.token) for change in done if self._sent_now(change, again=True)}
-            most |= {token for token in self._answered[self.process, entity] if self.ledger.latest[token].op == op}
-            said = report.counts.get(name, 0)
-            if report.status == "done" and not len(least) - settled <= said <= len(most):
-                self.verdicts.find("counts", f"{report.sync}: {name} {len(least)} to {len(most)}, reports {said}")
-        written = {id(change.thing) for change in changes if change.touch.kind == "edit" and self._sent_now(change)}
-        made = {id(change.thing) for change in changes if change.touch.kind == "create" and self._done_now(change)}
-        said = report.counts["updated"] + settled
-        if report.status == "done" and len(written - made) > said:
-            self.verdicts.find("counts", f"{report.sync}: {len(written - made)} updated, reports {said}")
-        if report.status == "done" and (report.counts["held"] or report.counts["failed"] or report.trouble):
-            self.verdicts.find("counts", f"{report.sync}: done, with {report.counts} and {report.trouble}")
-
-    def _sent_now(self, change: Change, *, again: bool = False) -> bool:
-        """Whether the run that is going on sent it, for the first time or `again`."""
-        call = (self.ledger.latest if again else self.ledger.calls).get(str(change.touch.token))
-        return call is not None and call.run >= self._runs[self.process] and call.process == self.process
-
-    def _done_now(self, change: Change) -> bool:
-        """Whether this run reports it as its own: a create, with whatever it wrote to the record after that.
-
-        What was refused is sent again with the key it had (0012); what was open is reported as recovered.
-        """
-        open_ = str(change.touch.token) in self.ledger.were_open & self.writes.noted
-        return self._sent_now(change) or (self._sent_now(change, again=True) and not open_)
 
     def _is_of_another(self, change: Change) -> bool:
         call = self.ledger.calls.get(str(change.touch.token))
@@ -305,7 +258,7 @@ class Judge:
         """I18: a run that a guard stopped before its first write has written nothing new."""
         if "Nothing was written" in str(halted):
             for change in self._this_run:
-                if self._sent_now(change):
+                if self.counts.sent_now(change):
                     self.verdicts.find("I18", f"{change.held}: written in a run that {halted.guard} had stopped")
 
     def _cursors(self) -> None:
