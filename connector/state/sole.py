@@ -33,7 +33,7 @@ def sole(url: str, name: str) -> Iterator[bool]:
     except OSError as error:
         raise ConfigError(f"state.url: {path} cannot be written: {(error.strerror or 'refused').lower()}.") from None
     try:
-        yield _locked(handle)
+        yield locked(handle)
     finally:
         os.close(handle)
 
@@ -45,7 +45,10 @@ def _path(url: str, name: str) -> Path | None:
     return Path(f"{found.database}-{re.sub(r'[^A-Za-z0-9_]+', '-', name)}.lock")
 
 
-def _locked(handle: int) -> bool:
+def locked(handle: int) -> bool:
+    """Whether this open file could be locked; until it is closed, nobody else can."""
+    if fcntl is None:
+        return True
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -1,6 +1,6 @@
 """The crash matrix on the command line: every scenario under every profile, in worker processes.
 
-    python -m connector.testing.crash [--all] [--pairs N] [--scenario NAME] [--profile NAME]
+    python -m connector.testing.crash [--all | --step N] [--pairs N] [--scenario NAME] [--profile NAME]
                                       [--store memory|sqlite] [--workers N] [--json]
 
 Without --all a spread of it: some seconds. Exits 1 when an end differs, 2 when the command line cannot be used.
@@ -73,7 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not chosen:
         sys.stderr.write("This scenario needs creates, and the profile cannot find out about unknown ones.\n")
         return 2
-    depth = ALL if options.all else SHORT
+    depth = ALL if options.all or options.step is not None else SHORT
+    depth = replace(depth, only=options.step)
     if options.pairs is not None:
         depth = replace(depth, pairs=options.pairs)
     reports = []
@@ -93,6 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m connector.testing.crash", description="Goes through the matrix.")
     parser.add_argument("--all", action="store_true", help="every step, both ways to restart, one in 61 pairs")
+    parser.add_argument("--step", type=_number, metavar="N", help="this step alone: killed there, failing, unanswered")
     parser.add_argument("--pairs", type=_number, metavar="N", help="every Nth pair of kills; 1: all, 0: none")
     parser.add_argument("--scenario", choices=list(SCENARIOS))
     parser.add_argument("--profile", choices=list(PROFILES))

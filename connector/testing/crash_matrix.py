@@ -67,7 +67,7 @@ class Depth:
 
     kills: steps killed at. pairs: steps of the recovery from one of those killed at again. faults: steps that fail or
     lose their answer. both: a new process is started at once and, in a second world, later; otherwise in turn.
-    offset: which of the steps, where not all are taken.
+    offset: which of the steps, where not all are taken. only: this step of the day and no other.
     """
 
     kills: int = 1
@@ -75,6 +75,11 @@ class Depth:
     faults: int = 1
     both: bool = False
     offset: int = 0
+    only: int | None = None
+
+    def takes(self, step: int, every: int) -> bool:
+        """Whether this step is gone through, of which every so manieth is."""
+        return every > 0 and (step + self.offset) % every == 0 if self.only is None else step == self.only
 
 
 ALL = Depth(pairs=61, both=True)
@@ -233,13 +238,14 @@ class Matrix:
         driver = self.driver(world)
 
         def watch(step: int, label: str) -> None:
-            if (step + depth.offset) % depth.kills == 0:
+            if depth.takes(step, depth.kills):
                 self._killed(world, f"killed before step {step} ({label})", depth, step)
 
         driver.watch = watch
         self.first(world, driver)
         self.settle(world, driver)
-        self._killed(world, "killed at the end", depth, 0)
+        if depth.only is None:
+            self._killed(world, "killed at the end", depth, 0)
         self.copies.drop(world)
 
     def _killed(self, world: World, at: str, depth: Depth, step: int) -> None:
@@ -266,7 +272,7 @@ class Matrix:
         """Every step fails, and every step is carried out without its answer arriving, in turn."""
         for number, fault in enumerate(FAULTS):
             for step in range(1, self.report.steps + 1):
-                if (step + number + depth.offset) % depth.faults == 0:
+                if depth.takes(step + number if depth.only is None else step, depth.faults):
                     self._faulted(step, fault)
 
     def _faulted(self, step: int, fault: Fault) -> None:

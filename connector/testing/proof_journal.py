@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from hashlib import blake2b
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import msgspec
 
 import connector
 from connector.errors import ConfigError
+from connector.state.sole import locked
 from connector.testing.proof_units import Result, Unit
 
 
@@ -34,21 +36,26 @@ class Journal:
     """Results by name, in a file: its first line is the code's fingerprint, every other one a result.
 
     resume: go on with what the file holds, otherwise it begins anew. Raises ConfigError when the file cannot be gone
-    on with. Close it when done.
+    on with, or another process writes it. Close it when done.
     """
 
     def __init__(self, path: Path, code: str, *, resume: bool) -> None:
         self._done: dict[tuple[str, str], Result] = {}
-        try:
-            if resume:
-                self._read(path, code)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Written anew even to go on: a line that was cut off when the machine stopped is left out.
-            lines = [code.encode(), *(msgspec.json.encode(result) for result in self._done.values())]
-            put(path, b"".join(line + b"\n" for line in lines))
-            self._file = path.open("ab")
-        except OSError as error:
-            raise ConfigError(f"{path}: {error.strerror}. Name another file with --journal.") from None
+        with ExitStack() as opened:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                lock = opened.enter_context(path.with_name(path.name + ".lock").open("wb"))
+                if not locked(lock.fileno()):
+                    raise ConfigError(f"{path}: another proof writes it. Wait, or name another file with --journal.")
+                if resume:
+                    self._read(path, code)
+                # Written anew even to go on: a line that was cut off when the machine stopped is left out.
+                lines = [code.encode(), *(msgspec.json.encode(result) for result in self._done.values())]
+                put(path, b"".join(line + b"\n" for line in lines))
+                self._file = opened.enter_context(path.open("ab"))
+            except OSError as error:
+                raise ConfigError(f"{path}: {error.strerror}. Name another file with --journal.") from None
+            self._opened = opened.pop_all()
 
     def _read(self, path: Path, code: str) -> None:
         if not path.exists():
@@ -70,7 +77,7 @@ class Journal:
         self._file.flush()
 
     def close(self) -> None:
-        self._file.close()
+        self._opened.close()
 
     def known(self, unit: Unit) -> Result | None:
         """The result of that piece, when there is one."""

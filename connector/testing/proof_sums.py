@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -114,8 +115,10 @@ class Proof:
             setattr(matrix, name, getattr(matrix, name) + cell.get(name, 0))
         mine = matrix.profiles.setdefault(cell["profile"], Counter())
         mine.update(cells=1, points=cell.get("points", 0), pairs=cell.get("pairs", 0), differ=len(cell["differences"]))
-        options = f'--all --scenario {cell["scenario"]} --profile "{cell["profile"]}"'
+        place = f'--scenario {cell["scenario"]} --profile "{cell["profile"]}"'
         for difference in cell["differences"]:
+            step = re.search(r"step (\d+)", difference["at"])
+            options = f"--step {step[1]} {place}" if step is not None else f"--all {place}"
             what = f"{difference['at']}: {'; '.join(difference['what'])}"
             self.failures.append(Failure(f"python -m connector.testing.crash {options}", "I11", what))
 

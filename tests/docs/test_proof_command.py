@@ -77,6 +77,14 @@ def test_results_of_other_code_are_not_gone_on_with(tmp_path: Path) -> None:
         journal(tmp_path, resume=True, code="other")
 
 
+def test_two_proofs_do_not_write_one_journal(tmp_path: Path) -> None:
+    first = journal(tmp_path)
+    with pytest.raises(ConfigError, match="another proof writes it"):
+        journal(tmp_path)
+    first.close()
+    journal(tmp_path).close()
+
+
 def test_the_fingerprint_of_the_code_changes_with_any_file(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("1")
     one = fingerprint(tmp_path)

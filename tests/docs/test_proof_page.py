@@ -173,7 +173,8 @@ def test_crash_points_and_days_that_end_wrong_are_findings() -> None:
     )
     assert proof.findings["diverged"] == 2
     text = page(proof, MADE)
-    assert '* `python -m connector.testing.crash --all --scenario sync --profile "p, q"`<br>I11: step 3: x; y' in text
+    command = 'python -m connector.testing.crash --step 3 --scenario sync --profile "p, q"'
+    assert f"* `{command}`<br>I11: step 3: x; y" in text
     assert "* `run it`<br>I11: day 2: z" in text
 
 

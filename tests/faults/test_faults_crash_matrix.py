@@ -9,7 +9,7 @@ import pytest
 
 from connector.model.rows import LinkState
 from connector.model.values import Side, Sides
-from connector.testing.crash import CrashReport, Depth, Matrix, StoreName, crash_matrix, main, new_world
+from connector.testing.crash import ALL, CrashReport, Depth, Matrix, StoreName, crash_matrix, main, new_world
 from connector.testing.crash_acts import edit
 from connector.testing.crash_profiles import PROFILES, CrashProfile
 from connector.testing.crash_scenarios import SCENARIOS
@@ -100,6 +100,11 @@ def test_the_command_line_says_what_was_gone_through_and_refuses_what_makes_no_s
     assert "needs creates" in capsys.readouterr().err
     assert main(["--scenario", "migrate", "--profile", "overlap feed", "--pairs", "0", "--json"]) == 0
     assert '"differences": 0' in capsys.readouterr().out
+
+
+def test_one_step_can_be_gone_through_alone(tmp_path: Path) -> None:
+    report = gone_through("migrate", "overlap feed", tmp_path, replace(ALL, only=9))
+    assert (report.points, report.pairs > 0) == (3, True)
 
 
 def test_without_any_power_a_lost_create_may_come_twice_and_nothing_else_goes_wrong(tmp_path: Path) -> None:
