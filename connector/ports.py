@@ -336,7 +336,8 @@ class Spool(Protocol):
         sorts: bool = False,
     ) -> None:
         """(link id, record or None when the system does not know the key, key). A later row replaces an earlier;
-        replacing False: leaves what is there. sorts: of two records the greater version stays, whenever it came."""
+        replacing False: leaves what is there. sorts: of two records the greater version stays, whenever it came. Where
+        versions do not tell, one that was merged away stays in either case, and replaces: it does not come back."""
 
     def add_unlinked(
         self,

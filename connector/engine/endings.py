@@ -99,6 +99,7 @@ def _retire(drafter: Drafter, thread: Thread, target: Side) -> None:
         return
     fields = spec.systems[target].mapping.encode({name: value}, create=False)
     settlement = Settlement(item.keys[target.other], None, None, {}, ["*", *item.conflicts], None, [], {}, True)
+    settlement.image = item.wholes.get(target)
     thread.result = "updated"
     rule, event = "deletes: archive", Op.DELETE.value  # journalled as a delete: the guard of the day counts it
     drafter.pend(

@@ -100,7 +100,7 @@ def _applied(work: Work, pending: Pending, outcome: Outcome, last: Last, at: flo
     if settlement.retire:
         work.tally.extra["deleted" if pending.op is Op.DELETE else "retired"] += 1
         last.done.append(pending.write.token)
-        thread.link = last.end(thread.link, side, pending.op)
+        thread.link = last.end(thread.link, side, pending.op, settlement.image)
         return
     record = outcome.record
     if record is None:

@@ -9,7 +9,7 @@
 | create | created-by filter | after `settle`: an unlinked record of ours that shows what was sent, or the only one |
 | | | of that name; none: sent again; several: a person |
 | create | nothing | after `settle`: the record that the match rules find, else sent again: a duplicate is possible |
-| | | where nothing is matched, and the capability report says so |
+| | | where nothing is matched, and the capability report says so; there three refusals end it, too |
 | update | conditional writes | the same bytes again; refused: read, and settle if it shows what was sent; if it is at |
 | | | the version from before the first time, that may still arrive: open until `settle`, then a person; |
 | | | not sent to the image of a record that was just read as merged away: dropped, the image stays as it is |
@@ -166,8 +166,8 @@ def _creates(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at
         if row not in ripe:
             work.leave(row.link, row.side, row.op)
     again = yield from _look_for(work, side, ripe, found, at)
-    for row, error in (yield from _send_again(work, side, again, found, at)) if again else ():
-        _not_made(work, row, error, found, at)
+    refused = (yield from _send_again(work, side, again, found, at)) if again else []
+    _refused(work, refused, again, ripe, found, at)
 
 
 def _replay(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
@@ -175,6 +175,18 @@ def _replay(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at:
     refused = yield from _send_again(work, side, rows, found, at)
     ripe = [row for row, _ in refused if at - (row.sent or at) >= work.spec.settle]
     missing = yield from _look_for(work, side, ripe, found, at)
+    _refused(work, refused, missing, ripe, found, at)
+
+
+def _refused(
+    work: Work,
+    refused: Refused,
+    missing: Sequence[IntentRow],
+    ripe: Sequence[IntentRow],
+    found: Found,
+    at: float,
+) -> None:
+    """Not made, where it would have been found, or at the third refusal; else the first try may have made it."""
     for row, error in refused:
         if row in missing and (row.attempts >= REFUSED or _can_be_found(work, row)):
             _not_made(work, row, error, found, at)
@@ -186,7 +198,8 @@ def _replay(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at:
 
 
 def _not_made(work: Work, row: IntentRow, error: ConnectorError, found: Found, at: float) -> None:
-    if isinstance(error, StaleError):
+    """Planned anew, where that is known; where it is only believed, a row says so."""
+    if isinstance(error, StaleError) and _can_be_found(work, row):
         drop(work, row, found, at, "changed before it was written")
         unmade(row, found)
     else:
@@ -377,7 +390,7 @@ def _delete(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at:
     for row in rows:
         record = records.get(str(row.target))
         if record is None or record.deleted:
-            close_intent(work, row, found)
+            close_intent(work, row, found, at)
         elif record.version == row.pre_version:
             again.append(row)
         else:

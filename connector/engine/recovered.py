@@ -8,7 +8,7 @@ from connector.engine.results import Results
 from connector.engine.settle import Settlement, forget, sent_values, settle, thaw
 from connector.engine.settle_lines import Trust
 from connector.engine.work import Work, released_by, with_seen
-from connector.model.records import Op, Outcome, Record
+from connector.model.records import Op, Outcome, Record, Version
 from connector.model.rows import CandidateRow, DeadRow, HintRow, IntentRow, JournalRow, LinkRow, LinkState
 from connector.model.values import Values
 
@@ -42,10 +42,16 @@ def is_old(work: Work, row: IntentRow, record: Record, found: Found) -> bool:
 def drop(work: Work, row: IntentRow, found: Found, at: float, reason: str) -> None:
     """Not applied: forget the intent and plan the record anew."""
     found.done.append(row.token)
-    settlement = thaw(row.context)
-    key = settlement.source_key
+    _look_again(work, row, found, at, reason)
+
+
+def _look_again(
+    work: Work, row: IntentRow, found: Found, at: float, reason: str, version: Version | None = None
+) -> None:
+    """Its source is read once more; version: an older one does not count as that."""
+    key = thaw(row.context).source_key
     if key is not None:
-        found.hints.append(HintRow(work.spec.kind, row.side.other, key, None, reason, at, 0, None, at))
+        found.hints.append(HintRow(work.spec.kind, row.side.other, key, version, reason, at, 0, None, at))
 
 
 def unmade(row: IntentRow, found: Found) -> None:
@@ -75,7 +81,7 @@ def park(work: Work, row: IntentRow, found: Found, at: float, code: str, detail:
 
 def not_shown(work: Work, row: IntentRow, outcome: Outcome, found: Found, at: float) -> None:
     if row.op == Op.DELETE:
-        close_intent(work, row, found)
+        close_intent(work, row, found, at)
         return
     if outcome.key is not None:
         link = found.updates.get(row.link, found.links[row.link])
@@ -106,7 +112,7 @@ def settle_intent(
     link = found.updates.get(row.link, found.links[row.link])
     settlement = thaw(row.context)
     if settlement.retire:
-        close_intent(work, row, found)
+        close_intent(work, row, found, at)
         return
     base = work.base_of(link)
     if names := work.outdated(settlement.layout):
@@ -154,8 +160,11 @@ def settle_part(work: Work, row: IntentRow, record: Record, found: Found) -> Non
     )
 
 
-def close_intent(work: Work, row: IntentRow, found: Found) -> None:
+def close_intent(work: Work, row: IntentRow, found: Found, at: float) -> None:
+    """The link is over. Its source may have come back while nobody knew that: it was told then, and is told once."""
     settlement: Settlement = thaw(row.context)
-    found.end(found.links[row.link], row.side, row.op)
+    link = found.links[row.link]
+    found.end(link, row.side, row.op, settlement.image)
     found.closed.extend((row.link, unit) for unit in settlement.closes)
     found.done.append(row.token)
+    _look_again(work, row, found, at, "ended after an unknown outcome", link.seen[row.side.other])

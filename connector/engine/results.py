@@ -39,14 +39,17 @@ class Results:
     candidates: list[CandidateRow] = field(default_factory=list)
     aliases: list[tuple[Side, Key, int]] = field(default_factory=list)
 
-    def end(self, link: LinkRow, target: Side, op: str) -> LinkRow:
+    def end(self, link: LinkRow, target: Side, op: str, image: bytes | None) -> LinkRow:
         """The image on `target` was deleted or put out of use: the link is over. A deleted record's print is cleared,
-        so that its coming back is seen; one that was only put out of use goes on to exist."""
+        so that its coming back is seen; one that was only put out of use goes on to exist, and has one: `image`, where
+        it was not in agreement."""
         ended = list(SIDES) if op == Op.DELETE else [target.other]
         prints = link.prints
         for side in ended:
             prints = prints.with_(side, None)
             self.tombstones.append((side, str(link.keys[side])))
+        if op != Op.DELETE and prints[target] is None:
+            prints = prints.with_(target, image)
         closed = replace(link, state=LinkState.CLOSED, prints=prints)
         self.updates[link.id] = closed
         return closed

@@ -33,6 +33,7 @@ class Settlement(msgspec.Struct, array_like=True):
     layout: how the units were read. written: prints of what an update writes.
     match: prints by which the source record of a create is matched, should it not be made. halves: of what is shared,
     what the target showed when it was planned: a base that has it on the target's side knows the other write as done.
+    image: of a record that is put out of use, its print before that.
     """
 
     source_key: str | None
@@ -50,6 +51,7 @@ class Settlement(msgspec.Struct, array_like=True):
     written: Prints = {}
     match: list[bytes] = []
     halves: Prints = {}
+    image: bytes | None = None
 
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -14,7 +14,7 @@ from connector.engine.assess import assess
 from connector.engine.effects import Effects, NewId, Tell, commit, look, now
 from connector.engine.item import Item, ItemPlan
 from connector.engine.items import each_batch, match, project, recall
-from connector.engine.lease import keep_lease, take_lease
+from connector.engine.lease import fenced, keep_lease, take_lease
 from connector.engine.read import gather, note_doubted, read_feeds, read_hints, read_keys
 from connector.engine.recover import note_open, recover
 from connector.engine.shape import Shape
@@ -140,12 +140,26 @@ def _begin(spec: SyncSpec, vault: Vault, spool: Spool, *, dry: bool) -> Effects[
 
 
 def _read(work: Work, at: float, *, full: bool) -> Effects[None]:
-    read_by: str | None = yield from look(lambda tx: tx.cursor(work.spec.kind, Side.LEFT, LAYOUT))
     # Where a mapping changed, records that did not are to be looked at as well.
+    anew = yield from _is_read_anew(work)
     yield from note_doubted(work)
-    yield from read_feeds(work, full=full or read_by != str(work.layout))
+    yield from read_feeds(work, full=full or anew)
     yield from read_hints(work, at)
     yield from _complete(work)
+
+
+def _is_read_anew(work: Work) -> Effects[bool]:
+    """Whether the mapping is another one than everything was read by last.
+
+    That is over as soon as anything is read by this one: should we die on the way, the links are of both, and the next
+    mapping may be the one before.
+    """
+    kind = work.spec.kind
+    read_by: str | None = yield from look(lambda tx: tx.cursor(kind, Side.LEFT, LAYOUT))
+    anew = read_by != str(work.layout)
+    if anew and read_by is not None and not work.dry:
+        yield from fenced(work, lambda tx: tx.set_cursor(kind, Side.LEFT, None, LAYOUT))
+    return anew
 
 
 def _complete(work: Work) -> Effects[None]:
@@ -159,6 +173,7 @@ def _complete(work: Work) -> Effects[None]:
 
 
 def _read_only(work: Work, only: Wanted) -> Effects[None]:
+    yield from _is_read_anew(work)
     for side in SIDES:
         keys = [str(pair[0 if side is Side.LEFT else 1]) for pair in only if pair[0 if side is Side.LEFT else 1]]
         for start in range(0, len(keys), BATCH):

@@ -22,9 +22,10 @@ from connector.model.values import Side, Sides
 from connector.ports import Found
 
 _SCHEMA = """
-create table linked(link integer, side text, key text, version text, body blob, primary key(link, side)) without rowid;
+create table linked(link integer, side text, key text, version text, merged integer, body blob,
+                    primary key(link, side)) without rowid;
 create table lone(seq integer primary key autoincrement, side text, key text, own integer, partner text, mate integer,
-                  doubt text, version text, body blob, unique(side, key));
+                  doubt text, version text, merged integer, body blob, unique(side, key));
 create index lone_partner on lone(partner) where partner is not null;
 create table print(seq integer, rule integer, side text, print blob, primary key(seq, rule)) without rowid;
 create index print_by on print(rule, print, side);
@@ -74,18 +75,19 @@ where lone.seq = pair.seq
 """
 
 _TABLES = ("linked", "lone", "print", "found", "doubtful", "listed")
+# Where versions do not tell, what was merged away is the newest: it does not come back.
 _ADD_LINKED = """
-insert into linked(link, side, key, version, body) values (?, ?, ?, ?, ?) on conflict(link, side) do update
-set key = excluded.key, version = excluded.version, body = excluded.body
-where case when {sorts} and version is not null and excluded.version is not null
- then excluded.version >= version else {otherwise} end
+insert into linked(link, side, key, version, merged, body) values (?, ?, ?, ?, ?, ?) on conflict(link, side) do update
+set key = excluded.key, version = excluded.version, merged = excluded.merged, body = excluded.body
+where case when {sorts} and version is not null and excluded.version is not null then excluded.version >= version
+ when merged <> excluded.merged and key = excluded.key then excluded.merged else {otherwise} end
 """
 
 # A row that is replaced is a new one: its mate is free again. A record that was not found has no version.
 _ADD_UNLINKED = """
-insert or replace into lone(side, key, own, partner, version, body) select ?1, ?2, ?3, ?4, ?5, ?6
+insert or replace into lone(side, key, own, partner, version, merged, body) select ?1, ?2, ?3, ?4, ?5, ?6, ?7
 where not exists (select 1 from lone where side = ?1 and key = ?2 and version <> ''
- and case when {sorts} then version > ?5 else {stays} end)
+ and case when {sorts} then version > ?5 when merged <> ?6 then merged else {stays} end)
 """
 
 _CHUNK = 500
@@ -152,7 +154,7 @@ class FileSpool:
             self._db.executemany(
                 _ADD_LINKED.format(otherwise=int(replacing), sorts=int(sorts)),
                 [
-                    (link, side.value, key, record.version if record else None, self._seal(record))
+                    (link, side.value, key, record.version if record else None, _is_merged(record), self._seal(record))
                     for link, record, key in rows
                 ],
             )
@@ -169,7 +171,7 @@ class FileSpool:
             self._db.executemany(
                 _ADD_UNLINKED.format(stays=int(not replacing), sorts=int(sorts)),
                 [
-                    (side.value, record.key, own, partner, record.version, self._seal(record))
+                    (side.value, record.key, own, partner, record.version, _is_merged(record), self._seal(record))
                     for record, own, partner in rows
                 ],
             )
@@ -252,8 +254,8 @@ class FileSpool:
         rows += [(link, side.other.value, other) for link, other in links.values()]
         with self._write():
             self._db.executemany(
-                "insert or replace into linked(link, side, key, version, body)"
-                " select ?1, side, key, version, body from lone where side = ?2 and key = ?3",
+                "insert or replace into linked(link, side, key, version, merged, body)"
+                " select ?1, side, key, version, merged, body from lone where side = ?2 and key = ?3",
                 rows,
             )
             self._db.executemany("delete from lone where side = ?2 and key = ?3 and ?1 > 0", rows)
@@ -299,6 +301,10 @@ class FileSpool:
     def _write(self) -> sqlite3.Connection:
         self._db.execute("begin")
         return self._db
+
+
+def _is_merged(record: Record | None) -> bool:
+    return record is not None and record.merged_into is not None
 
 
 def _marks(values: Sequence[object]) -> str:

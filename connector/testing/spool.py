@@ -39,6 +39,10 @@ class _Kept:
     def version(self) -> Version:
         return self._record.version
 
+    @property
+    def merged_into(self) -> Key | None:
+        return self._record.merged_into
+
     def again(self) -> Record:
         fields = deepcopy(self._fields) if self._packed is None else _decode(self._packed)
         return Record(self._record.key, self._record.version, fields, *_REST(self._record))
@@ -84,6 +88,8 @@ class MemorySpool:
             stays = not replacing
             if sorts and old is not None and record is not None:
                 stays = old.version > record.version
+            elif side in both and both[side][0] == key and _is_merged(old) != _is_merged(record):
+                stays = _is_merged(old)
             if side not in both or not stays:
                 both[side] = (key, None if record is None else _Kept(record))
 
@@ -97,7 +103,12 @@ class MemorySpool:
     ) -> None:
         for record, own, partner in rows:
             old = self._lone.get(self._numbers.get((side, record.key), 0))
-            if old is not None and old.kept.version and (old.kept.version > record.version if sorts else not replacing):
+            stays = not replacing
+            if sorts and old is not None:
+                stays = old.kept.version > record.version
+            elif old is not None and _is_merged(old.kept) != _is_merged(record):
+                stays = _is_merged(old.kept)
+            if old is not None and old.kept.version and stays:
                 continue
             self._remove(side, record.key)
             self._count += 1
@@ -216,6 +227,10 @@ class MemorySpool:
 
     def close(self) -> None:
         self.clear()
+
+
+def _is_merged(record: Record | _Kept | None) -> bool:
+    return record is not None and record.merged_into is not None
 
 
 def _first(pair: tuple[int, object]) -> int:

@@ -9,9 +9,10 @@ from connector.merge.functions import FUNCTIONS
 from connector.model.records import Op
 from connector.model.values import Side, shown_value
 from connector.testing.simulator.judge_values import told
+from connector.testing.world import account
 
 LEFT, RIGHT = Side.LEFT, Side.RIGHT
-UPDATE, DELETE = Op.UPDATE, Op.DELETE
+CREATE, UPDATE, DELETE = Op.CREATE, Op.UPDATE, Op.DELETE
 
 
 @pytest.mark.parametrize(("result", "found"), [("24", set()), ("34", {"I7"})])
@@ -169,3 +170,22 @@ def test_i15_a_record_that_was_seen_alive_again_is_alive_whatever_is_typed_there
     court.world.crm.edit("companies", left, phone="v2")
     court.write(RIGHT, "account", DELETE, right)
     assert ("I15" in court.rules()) is broken
+
+
+@pytest.mark.parametrize("looked", [False, True])
+def test_i7_a_record_is_made_of_what_its_sender_was_shown(looked: bool) -> None:
+    with opened(policy="functions") as court:
+        left = court.world.crm.add("companies", account("Acme"))
+        court.read(LEFT, "account", left)
+        court.world.crm.edit("companies", left, notes="a")
+        if looked:
+            court.read(LEFT, "account", left)  # shown, and not sent: nobody agreed on an empty one
+        right = court.write(RIGHT, "account", CREATE, title="Acme", cur="EUR", blocked=False)
+        court.link("account", left, right)
+        court.judge.run_ended(report(created=1))
+        court.world.erp.edit("customers", right, remarks="b")
+        court.read(LEFT, "account", left)
+        court.read(RIGHT, "account", right)
+        court.write(LEFT, "account", UPDATE, left, notes="a, b")
+        court.write(RIGHT, "account", UPDATE, right, remarks="a, b")
+        assert court.rules() == ({"I7"} if looked else set())

@@ -222,6 +222,28 @@ def test_i9_what_merges_made_one_is_not_made_again_unless_the_store_lost_what_to
     assert court.rules() == (set() if lost else {"I9"})
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_i9_what_a_lost_create_made_is_not_known_by_what_it_was_merged_into_across_a_cross(known: bool) -> None:
+    """Its key leads to the link of what it was merged into; the image there was merged into what it was made of."""
+    with opened(NOTHING) as court:
+        first = court.world.crm.add("companies", account("Acme"))
+        image = court.write(RIGHT, "account", CREATE, title="Acme", cur="EUR", blocked=False)
+        survivor = court.link("account", first, image)
+        second = court.world.erp.add("customers", customer("Globex"))
+        other = court.write(LEFT, "account", CREATE, lost=True, name="Globex", currency="EUR", state="customer")
+        if known:
+            court.link("account", other, second)
+            court.rules()
+        court.world.crm.merge("companies", other, first)
+        court.world.erp.merge("customers", image, second)
+        if not known:
+            with court.world.store.begin() as tx:
+                tx.add_aliases(court.world.specs["account"].kind, LEFT, {other: survivor})
+        court.write(LEFT, "account", CREATE, name="Globex", currency="EUR", state="customer")
+        assert court.rules() == ({"I9"} if known else set())
+        assert bool(court.judge.verdicts.limits) is not known
+
+
 def test_i10_two_records_of_different_things_are_linked(court: Court) -> None:
     left = court.world.crm.add("companies", account("Acme"))
     right = court.world.erp.add("customers", customer("Globex"))

@@ -13,8 +13,11 @@ from connector.engine import read
 from connector.engine.effects import Effects
 from connector.errors import RejectedError
 from connector.model.records import Op
-from connector.model.rows import DeadRow, HintRow
+from connector.model.rows import DeadRow, HintRow, LinkState
 from connector.model.values import Side
+from connector.testing.simulator.judge_findings import Verdicts
+from connector.testing.simulator.judge_full import FullRules, picture
+from connector.testing.simulator.judge_rows import read_rows
 from connector.testing.simulator.play import Setup
 from connector.testing.store_work import Work
 from connector.testing.world import account
@@ -39,6 +42,16 @@ def rules(lines: Sequence[str], profile: str = "cuis", policy: str = "manual") -
     return {rule for rule, _ in Setup(profile, policy).play(lines).findings}
 
 
+def lose_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on an engine that overlooks what has ended in whatever is listed."""
+    real: Callable[..., Effects[None]] = read._take_page
+
+    def no_ends(work: Any, side: Side, page: Any, *, listed: bool) -> Effects[None]:
+        yield from real(work, side, replace(page, records=[r for r in page.records if not r.deleted]), listed=listed)
+
+    monkeypatch.setattr(read, "_take_page", no_ends)
+
+
 @pytest.mark.parametrize("broken", [False, True])
 def test_i26_a_change_that_only_a_full_run_brings(monkeypatch: pytest.MonkeyPatch, broken: bool) -> None:
     real: Callable[..., Effects[None]] = read._take_page
@@ -56,13 +69,38 @@ def test_i26_a_change_that_only_a_full_run_brings(monkeypatch: pytest.MonkeyPatc
 def test_i26_ends_are_left_to_full_runs_only_where_no_feed_tells_of_them(
     monkeypatch: pytest.MonkeyPatch, profile: str, broken: bool
 ) -> None:
-    real: Callable[..., Effects[None]] = read._take_page
-
-    def no_ends(work: Any, side: Side, page: Any, *, listed: bool) -> Effects[None]:
-        yield from real(work, side, replace(page, records=[r for r in page.records if not r.deleted]), listed=listed)
-
-    monkeypatch.setattr(read, "_take_page", no_ends)
+    lose_ends(monkeypatch)
     assert ("I26" in rules([*THREE, "sync account", "wait 10", "remove crm account 0"], profile)) is broken
+
+
+@pytest.mark.parametrize("letter", [False, True])
+def test_i26_the_end_of_a_link_is_asked_of_the_records_it_links_also_where_others_were_merged_into_them(
+    monkeypatch: pytest.MonkeyPatch, letter: bool
+) -> None:
+    merged = [*THREE, "sync account", "merge crm account 0 into 1", "sync account", "wait 10"]
+    if letter:
+        merged.append("poison erp N1")
+    else:
+        lose_ends(monkeypatch)
+    assert rules([*merged, "remove crm account 0", "sync account"]) == (set() if letter else {"I26"})
+
+
+@pytest.mark.parametrize(
+    ("other", "state", "broken"), [(False, LinkState.CLOSED, False), (True, LinkState.LINKED, True)]
+)
+def test_i26_a_merged_record_leads_to_the_same_link_after_a_full_run_whatever_its_state(
+    court: Court, other: bool, state: LinkState, broken: bool
+) -> None:
+    (left, _), (merged, _), (third, _) = (company(court, name, phone=name) for name in ("Acme", "Globex", "Initech"))
+    rows, ledger = read_rows(court.world, "account"), court.judge.ledger
+    owner, elsewhere = rows.by_key[LEFT, left], rows.by_key[LEFT, third]
+    pictures = []
+    for link in (owner, replace(elsewhere if other else owner, state=state)):
+        rows.by_key = {(LEFT, merged): link}
+        pictures.append(picture(ledger, {"account": rows}))
+    verdicts = Verdicts()
+    FullRules(ledger, verdicts, court.profile).judge(*pictures)
+    assert bool(verdicts.found) is broken
 
 
 @pytest.mark.parametrize("edited", ["while", "before"])
@@ -79,6 +117,26 @@ def test_i26_what_the_feed_passed_while_it_was_hidden_is_left_to_full_runs(
         monkeypatch.setattr(read, "_take_page", nothing)
         script.remove("hide crm account 0 300")
     assert ("I26" in rules(script)) is (edited == "before")
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_i26_what_waited_for_a_record_that_only_a_full_run_could_tell_of_comes_with_it(
+    monkeypatch: pytest.MonkeyPatch, broken: bool
+) -> None:
+    real: Callable[..., Effects[None]] = read._take_page
+
+    def no_companies(work: Any, side: Side, page: Any, *, listed: bool) -> Effects[None]:
+        shown = page if listed or work.spec.entity.name != "account" else replace(page, records=[])
+        yield from real(work, side, shown, listed=listed)
+
+    script = ["add crm account N1", "sync account", "wait 10", "add crm account N2"]
+    if broken:
+        monkeypatch.setattr(read, "_take_page", no_companies)
+    else:
+        script.append("hide crm account 1 300")
+    script += ["sync account", "add crm order O1 account=1 line=L1:1:2", "sync order"]
+    found = Setup("cuis", "manual").play(script).findings
+    assert {what.split()[0] for _, what in found} == ({"account", "order"} if broken else set())
 
 
 @pytest.mark.parametrize("waiting", list(WAITS))

@@ -24,12 +24,13 @@ CREATE, UPDATE, DELETE = Op.CREATE, Op.UPDATE, Op.DELETE
 SENT = IntentState.SENT
 
 
-def pages(court: Court, side: Side, most: int = 99, entity: str = "account") -> None:
-    """The connector reads so many pages of a feed, from the first one on."""
-    cursor, more = None, True
+def pages(court: Court, side: Side, most: int = 99, entity: str = "account", *, after: str | None = None) -> str | None:
+    """The connector reads so many pages of a feed, from the first one on or after a cursor; the cursor it gets to."""
+    cursor, more = after, True
     while more and most:
         page = court.system(side).changes(court.object(entity, side), cursor)
         cursor, more, most = page.cursor, page.more, most - 1
+    return cursor
 
 
 def image(court: Court, name: str, token: str | None = None, *, lost: bool = False, **fields: Any) -> Key:
@@ -88,6 +89,24 @@ def test_i41_what_a_run_read_is_known_to_the_next_as_far_as_the_store_says_so(
             pages(court, side)
         ended(court)
         image(court, "Acme")
+        assert ("I41" in court.rules()) is broken
+
+
+@pytest.mark.parametrize(("most", "broken"), [(99, False), (1, True)])
+def test_i41_a_run_that_has_a_cursor_from_another_that_is_not_over_knows_what_that_one_listed(
+    most: int, broken: bool
+) -> None:
+    """It wrote down its cursors, and sleeps before it gives back its lease; or it wrote down those of a first page."""
+    with opened("small", listed=False) as court:
+        for number in range(3):
+            court.world.crm.add("companies", account(f"L{number}"))
+            court.world.erp.add("customers", customer(f"R{number}"))
+        court.judge.process = "sleeps"
+        cursors = {side: pages(court, side, most) for side in Side}
+        court.judge.process = "goes on"
+        for side, cursor in cursors.items():
+            pages(court, side, after=cursor)
+        image(court, "L0")
         assert ("I41" in court.rules()) is broken
 
 

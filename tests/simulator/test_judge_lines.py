@@ -67,6 +67,35 @@ def test_i7_a_line_the_journal_names_may_be_given_up(court: Court) -> None:
     assert court.rules(rest=True) == set()
 
 
+def _typed_back(court: Court) -> tuple[Key, Key]:
+    """A quantity that was typed, carried over and typed back; the other line moved in the ERP, and is carried here."""
+    deal, made = order(court, ("a", "2", "1.50"), ("b", "1", "4"))
+    rows, shown = court.world.crm.get("deals", deal)["lines"], court.world.erp.get("orders", made)["positions"]
+    court.world.crm.edit("deals", deal, lines=[{**rows[0], "quantity": "3"}, rows[1]])
+    court.read(LEFT, "order", deal)
+    court.write(RIGHT, "order", UPDATE, made, positions=[{**shown[0], "qty": "3"}, shown[1]])
+    court.world.erp.edit("orders", made, positions=[{**shown[0], "qty": "3"}, {**shown[1], "qty": "8"}])
+    court.world.crm.edit("deals", deal, lines=rows)
+    for side, key in ((LEFT, deal), (RIGHT, made)):
+        court.read(side, "order", key)
+    court.write(LEFT, "order", UPDATE, deal, currency="EUR", lines=[rows[0], {**rows[1], "quantity": "8"}])
+    return deal, made
+
+
+def test_what_goes_along_with_a_list_stays_to_be_carried_across(court: Court) -> None:
+    _, made = _typed_back(court)
+    shown = court.world.erp.get("orders", made)["positions"]
+    court.write(RIGHT, "order", UPDATE, made, positions=[{**shown[0], "qty": "2"}, shown[1]])
+    assert court.rules(rest=True) == set()
+
+
+def test_i7_what_went_along_with_a_list_is_overwritten(court: Court) -> None:
+    deal, _ = _typed_back(court)
+    rows = court.world.crm.get("deals", deal)["lines"]
+    court.write(LEFT, "order", UPDATE, deal, lines=[{**rows[0], "quantity": "3"}, rows[1]])
+    assert "I7" in court.rules(rest=True)
+
+
 def test_i21_amounts_that_are_not_equal_to_the_cent(court: Court) -> None:
     deal, _ = order(court, ("a", "2", "1.50"))
     rows = court.world.crm.get("deals", deal)["lines"]

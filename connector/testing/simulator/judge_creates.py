@@ -288,7 +288,8 @@ class CreateRules:
             mates = [mate] if mate is not None else []
         else:
             thing = self.ledger.things[record.entity, record.identity]
-            mates = [mate for mate in thing.records[other] if self._leads_on(mate, link)]
+            # Merges that cross bring records under one name; it was made of one that bore its own.
+            mates = [mate for mate in thing.records[other] if mate.name == record.name and self._leads_on(mate, link)]
         return any(not mate.ours or mate.born < record.born for mate in mates)
 
     def _leads_on(self, mate: Held, link: LinkRow) -> bool:

@@ -7,10 +7,12 @@ from typing import Any
 
 from connector.engine.children import CHILDREN
 from connector.model.records import Key
+from connector.model.rows import LinkRow, LinkState
 from connector.model.values import SIDES, Side
 from connector.testing.simulator.judge_findings import Verdicts
 from connector.testing.simulator.judge_rows import Rows
 from connector.testing.simulator.judge_things import Held
+from connector.testing.simulator.judge_values import references
 from connector.testing.simulator.ledger import Ledger
 from connector.testing.simulator.profiles import Profile
 from connector.testing.simulator.systems import TrickySystem
@@ -24,7 +26,7 @@ def picture(ledger: Ledger, rows: Mapping[str, Rows]) -> Picture:
     """What a full run at rest must leave as it is: records, links, and what waits for a person or another record."""
     found: Picture = {("written", place): held.last for place, held in ledger.records.items()}
     for entity, known in rows.items():
-        found |= {("linked", (s, entity, key)): (link.id, link.state) for (s, key), link in known.by_key.items()}
+        found |= {("linked", (s, entity, key)): _led_to(link, s, key) for (s, key), link in known.by_key.items()}
         # Of several it waits for, which one is named first says nothing.
         found |= {("hint", (s, entity, key)): row.waits is None for (s, key), row in known.hints.items()}
         found |= {("dead letter", (s, entity, key)): row.op for (s, key), row in known.dead.items()}
@@ -32,6 +34,15 @@ def picture(ledger: Ledger, rows: Mapping[str, Rows]) -> Picture:
             told = {(row.unit, row.reason) for row in known.conflicts.get(link.id, {}).values()}
             found |= {("conflict", (s, entity, str(link.keys[s]))): told for s in SIDES if told and link.keys[s]}
     return found
+
+
+def _led_to(link: LinkRow, side: Side, key: Key) -> tuple[int, LinkState | None]:
+    """The link a key leads to. Its state is asked of the records it links, once: an alias (1) has none of its own."""
+    return link.id, link.state if link.keys[side] == key else None
+
+
+def _is_new(row: tuple[str, Place], before: Picture, after: Picture) -> bool:
+    return row not in before and row in after
 
 
 class FullRules:
@@ -46,7 +57,9 @@ class FullRules:
         changed = [place for place in before.keys() | after.keys() if before.get(place) != after.get(place)]
         for what, place in sorted(changed):
             held = self.ledger.records.get(place)
-            if held is None or not (self._is_reserved(held) or self._is_known(held, before)):
+            if held is None or not (
+                self._is_reserved(held) or self._is_known(held, before) or self._awaited(held, before, after)
+            ):
                 was, now = before.get((what, place)), after.get((what, place))
                 self.verdicts.find("I26", f"{held or place}: {what} {was}, and after a full run {now}")
 
@@ -59,17 +72,23 @@ class FullRules:
         """Whether a row had said so, and a full run only looked sooner: nothing was lost.
 
         A dead letter (3) is listed for a person; that it ends when either side changes is asked apart (`Reasons`). And
-        a delete that waits for its children to go (2.2) has a hint of its own: no feed tells it when they went. What
-        was merged into its record is over with it: its keys lead to the same link.
+        a delete that waits for its children to go (2.2) has a hint of its own: no feed tells it when they went.
         """
         thing = self.ledger.things[held.entity, held.identity]
         places = [(side, one.entity, one.key) for side in SIDES for one in thing.records[side]]
         if any(("dead letter", place) in before for place in places):
             return True
-        links = {before["linked", place] for place in places if ("linked", place) in before}
-        places += [place for (what, place), link in before.items() if what == "linked" and link in links]
         held_back = any(("*", CHILDREN) in before.get(("conflict", place), ()) for place in places)
         return held_back and any(before.get(("hint", place)) is True for place in places)
+
+    def _awaited(self, held: Held, before: Picture, after: Picture) -> bool:
+        """Whether it waited for what only a full run could tell of, which has been linked since (row 17)."""
+        thing = self.ledger.things[held.entity, held.identity]
+        waiting = [r for s in SIDES for r in thing.records[s] if before.get(("hint", (s, r.entity, r.key))) is False]
+        refs = [(record.side, ref) for record in waiting for ref in references(record.values)]
+        came = [(side, ref) for side, ref in refs if _is_new(("linked", (side, ref.entity, ref.key)), before, after)]
+        named = (self.ledger.target_of(side, ref) for side, ref in came)
+        return any(target is not None and self._is_reserved(target) for target in named)
 
     def _is_untold(self, held: Held) -> bool:
         """Protocol 4: ends that no feed tells of are found by the sweep; so is a change that came later than `overlap`.

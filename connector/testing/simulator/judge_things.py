@@ -132,8 +132,11 @@ class Edit:
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """One record. now: unit -> value shown; shows: unit -> its edit; since: unit -> the touch that brought it; via:
-    unit -> token of our write that brought it; made: version -> number of the touch that made it.
+    """One record.
+
+    name: its identity before merges that crossed gave it another. now: unit -> value shown; shows: unit -> its edit;
+    since: unit -> the touch that brought it; via: unit -> token of our write that brought it; made: version ->
+    number of the touch that made it.
 
     token: of the write that made it, if we did. seen: process -> number of the newest touch of this record that an
     answer showed it; known, told: process -> when an answer first showed it alive, and first said it has ended.
@@ -150,6 +153,7 @@ class Held:
     born: int
     fields: Fields
     token: str | None = None
+    name: str = ""
     values: Mapping[str, Value] = field(default_factory=dict)
     now: dict[str, Hashable] = field(default_factory=dict)
     shows: dict[str, Edit] = field(default_factory=dict)

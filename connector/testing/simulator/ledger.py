@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from connector.model.records import Key, Record, Version
+from connector.model.records import Key, Op, Record, Version
 from connector.model.values import SIDES, Side
 from connector.testing.simulator.judge_things import Call, Change, Edit, Held, Thing
 from connector.testing.simulator.judge_values import identity_of
@@ -62,7 +62,12 @@ class Ledger(Values):
     def sent(self, side: Side, entity: str, writes: Iterable[Any], at: float) -> None:
         """A batch of writes leaves now. What counts as known to the sender is what it was shown before the first."""
         self.number += 1
+        writes = list(writes)
+        creates = any(write.op is Op.CREATE for write in writes)
+        shown = {held: held.seen.get(self.process, 0) for held in self.of(side.other, entity)} if creates else {}
         for write in writes:
+            if write.op is Op.CREATE:
+                self.sources.setdefault(write.token, shown)
             self.bodies[write.token] = write.body
             self.senders.setdefault(write.token, set()).add(self.process)
             if write.token in self.calls:
@@ -172,7 +177,7 @@ class Ledger(Values):
         fields = touch.after or {}
         name = self.named(entity, identity_of(self.world.specs[entity], side, touch.key, fields))
         thing = self.things.setdefault((entity, name), Thing(entity, name))  # since a cross it may go by another name
-        held = Held(side, entity, touch.key, thing.identity, ours, self.number, fields, token=touch.token)
+        held = Held(side, entity, touch.key, thing.identity, ours, self.number, fields, token=touch.token, name=name)
         self.records[side, entity, touch.key] = held
         thing.records[side].append(held)
         (thing.made if ours else thing.typed)[side] += 1

@@ -41,9 +41,14 @@ class Pages:
         self.passed.update({(place, key): number for key in hidden})
 
     def answered(self, process: str, method: str, place: Place, cursor: str | None, page: Page) -> None:
-        """A page came. Only what follows the first page of the same run is part of a whole."""
+        """A page came. Only what follows the first page of the same run is part of a whole, or what the store knows.
+
+        Cursors move last: a run that has one from the store has from there what another listed, though that is not
+        over yet.
+        """
         run = self._runs.setdefault(process, _Listed())
-        if cursor is not None and (method, place, cursor) not in run.reached:
+        stored = method == "changes" and any(place in o.whole for o in self._runs.values() if o is not run)
+        if cursor is not None and (method, place, cursor) not in run.reached and not stored:
             return
         if page.more:
             run.reached.add((method, place, page.cursor))

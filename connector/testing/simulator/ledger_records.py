@@ -15,7 +15,7 @@ from connector.testing.world import World
 
 class Records:
     """What the ledger is asked about. things: by entity and identity; the same on both sides. labels: (entity, unit,
-    what somebody typed there) -> identity.
+    what somebody typed there) -> name of the record.
     """
 
     def __init__(self, world: World) -> None:
@@ -27,7 +27,7 @@ class Records:
         self.labels: dict[tuple[str, str, Hashable], str] = {}
 
     def named(self, entity: str, label: str) -> str:
-        """The identity of what bears this label, or bore it: a person may have given it another one since."""
+        """The name of what bears this label, or bore it: a person may have given it another one since."""
         return self.labels.get((entity, LABELS.get(entity, "name"), label), label)
 
     def of(self, side: Side, entity: str) -> list[Held]:

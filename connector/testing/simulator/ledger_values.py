@@ -16,7 +16,8 @@ from connector.testing.world import World
 class Values(Records):
     """Keeps what each record shows, unit by unit, and the edit it came from.
 
-    calls, latest: token -> the first and the last time a write was sent. bodies: what each asked for.
+    calls, latest: token -> the first and the last time a write was sent. bodies: what each asked for. sources: of
+    creates, which touch of each record of the other side their sender had been shown last when they were first sent.
     forgotten: entity -> of edits up to this number nobody can know what they replaced, because the store was lost.
     """
 
@@ -25,6 +26,7 @@ class Values(Records):
         self.calls: dict[str, Call] = {}
         self.latest: dict[str, Call] = {}
         self.bodies: dict[str, bytes] = {}
+        self.sources: dict[str, Mapping[Held, int]] = {}
         self.forgotten: dict[str, float] = {}
 
     def refresh(self, change: Change) -> None:
@@ -56,12 +58,16 @@ class Values(Records):
     def _confirmed(self, change: Change) -> None:
         """What a write of ours found there already, typed meanwhile, is what it brought: nobody can tell them apart.
 
-        Protocol 3, settle: base[f] = (src[f], rep[f]).
+        Protocol 3, settle: base[f] = (src[f], rep[f]). What the sender had seen there before goes along with the write,
+        as the rest of a list of lines does: it is not brought, and stays an edit that is still to be carried across.
         """
-        held, body = change.held, self.bodies.get(str(change.touch.token))
+        held, token = change.held, str(change.touch.token)
+        body, call = self.bodies.get(token), self.calls.get(token)
+        seen = call.seen if call is not None else 0
         for unit, value in self.read(held, body_fields(body) if body else {})[1].items():
             shown = held.shows.get(unit)
-            if shown is not None and shown.typed and not shown.settled and held.now.get(unit) == value:
+            meanwhile = shown is not None and shown.typed and shown.number > seen
+            if shown is not None and meanwhile and not shown.settled and held.now.get(unit) == value:
                 source = self._source(change.thing, held, unit, value)
                 if source is not None and source is not shown:
                     shown.given_up, held.shows[unit], held.since[unit] = "brought", source, change.number
@@ -88,7 +94,7 @@ class Values(Records):
             if is_ref(value) and not edit.typed_back:
                 edit.given_up = "agreed"  # its base goes by another name since a merge: equal to it all the same
         self._show(change, unit, edit, value)
-        self.labels.setdefault((held.entity, unit, value), held.identity)
+        self.labels.setdefault((held.entity, unit, value), held.name)
         change.thing.turns[unit.split("/")[0]] = 0
 
     def _show(self, change: Change, unit: str, edit: Edit, value: Hashable) -> None:
@@ -114,7 +120,9 @@ class Values(Records):
         """A write of ours changed a unit: find the edit whose value it carries."""
         held, thing = change.held, change.thing
         if unit not in held.now and is_empty(value):
-            self._show(change, unit, Edit(change.number, unit, value, "", held.side, held.key, typed=False), value)
+            empty = Edit(change.number, unit, value, "", held.side, held.key, typed=False)
+            self._show(change, unit, empty, value)
+            self._made_of(change, empty)
             return
         edit = self._source(thing, held, unit, value) or self._source(thing, held, unit, sent)
         edit = edit or self._merged(change, unit, value)
@@ -127,6 +135,15 @@ class Values(Records):
         if edit is not None and not put_back:
             edit.brought = True
         self._show(change, unit, edit or Edit(change.number, unit, value, "", held.side, held.key), value)
+
+    def _made_of(self, change: Change, edit: Edit) -> None:
+        """A base is what the source showed as it was planned, and the target after: somebody may have typed since."""
+        seen = self.sources.get(str(change.touch.token), {})
+        for mate in change.thing.live(edit.side.other):
+            shows = next((shows for number, _, shows in mate.versions if number == seen.get(mate)), {})
+            source = shows.get(edit.unit)
+            if source is not None and self.same(source.value, edit.value):
+                agree(edit, source)
 
     def _source(self, thing: Thing, held: Held, unit: str, value: Hashable) -> Edit | None:
         """The edit that a value of the other side stands for: one shown there now, else the last one typed."""

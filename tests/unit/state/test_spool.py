@@ -77,6 +77,29 @@ def test_an_older_record_replaces_a_newer_one_only_where_nothing_tells(
     assert (found.record.version, found.own) == (expected, expected == "1")
 
 
+@pytest.mark.parametrize("replacing", [True, False])
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_what_was_merged_away_stays_and_replaces_where_versions_do_not_tell(
+    spool: Spool, order: tuple[int, int], replacing: bool
+) -> None:
+    shown = (record("A", "9"), Record("A", "1", None, merged_into="B"))
+    for number in order:
+        spool.add_unlinked(Side.LEFT, [(shown[number], False, None)], replacing=replacing)
+        spool.add_linked(Side.LEFT, [(1, shown[number], "A")], replacing=replacing)
+    assert [found.record for found in spool.singles(Side.LEFT, 0, 10)] == [shown[1]]
+    assert [both.left for _, both in spool.linked(0, 10)] == [("A", shown[1])]
+    spool.add_linked(Side.LEFT, [(1, None, "A")], replacing=replacing)
+    assert [both.left for _, both in spool.linked(0, 10)] == [("A", shown[1])]
+
+
+def test_of_versions_that_sort_the_greater_stays_though_the_other_was_merged_away(spool: Spool) -> None:
+    for one in (record("A", "9"), Record("A", "1", None, merged_into="B")):
+        spool.add_unlinked(Side.LEFT, [(one, False, None)], sorts=True)
+        spool.add_linked(Side.LEFT, [(1, one, "A")], sorts=True)
+    assert [found.record.version for found in spool.singles(Side.LEFT, 0, 10)] == ["9"]
+    assert [both.left[1].version for _, both in spool.linked(0, 10) if both.left and both.left[1]] == ["9"]
+
+
 def test_singles_links_and_pairs_are_paged_in_order_without_gap_or_repeat(spool: Spool) -> None:
     lone(spool, Side.LEFT, *(f"A{n}" for n in range(7)))
     seen: list[str] = []
