@@ -63,6 +63,30 @@ def test_i7_what_a_set_function_makes_holds_what_either_side_put_in(
         assert court.rules() == found
 
 
+@pytest.mark.parametrize("first", [LEFT, RIGHT])
+@pytest.mark.parametrize("lost", [True, False])
+def test_i7_what_was_merged_is_agreed_on_when_both_writes_had_an_answer(first: Side, lost: bool) -> None:
+    """Until then a base is what one side showed, and what the other got for it, in whatever order they went."""
+    with opened(policy="functions") as court:
+        left, right = company(court)
+        court.world.crm.edit("companies", left, notes="c")
+        court.read(LEFT, "account", left)
+        court.write(RIGHT, "account", UPDATE, right, remarks="c")
+        court.judge.run_ended(report(updated=1))
+        court.world.crm.edit("companies", left, notes="a, c")
+        court.world.erp.edit("customers", right, remarks="b, c")
+        for side in (first, first.other):
+            if side is LEFT:
+                court.write(LEFT, "account", UPDATE, left, lost=lost, notes="a, b, c")
+            else:
+                court.write(RIGHT, "account", UPDATE, right, remarks="a, b, c")
+        court.judge.run_ended(report(updated=2))
+        court.world.crm.edit("companies", left, notes="z")
+        court.write(RIGHT, "account", UPDATE, right, remarks="b, z")
+        court.write(LEFT, "account", UPDATE, left, notes="b, z")
+        assert court.rules() == (set() if lost else {"I7"})
+
+
 @pytest.mark.parametrize("again", [True, False])
 def test_i7_a_line_of_the_journal_names_no_value_that_was_typed_after_it(court: Court, again: bool) -> None:
     left, right = company(court, phone="v1")

@@ -78,7 +78,15 @@ def _lost(court: Court) -> None:
     court.judge.store_replaced()
 
 
-@pytest.mark.parametrize(("ended", "broken"), [(_plan, True), (_dead, True), (_kept, False), (_lost, True)])
+def _lost_and_found(court: Court) -> None:
+    _lost(court)
+    _kept(court)
+    court.judge.store_replaced()
+
+
+@pytest.mark.parametrize(
+    ("ended", "broken"), [(_plan, True), (_dead, True), (_kept, False), (_lost, True), (_lost_and_found, False)]
+)
 def test_i41_what_a_run_read_is_known_to_the_next_as_far_as_the_store_says_so(
     ended: Callable[[Court], None], broken: bool
 ) -> None:

@@ -86,7 +86,7 @@ class CreateRules:
 
     def run_ended(self) -> None:
         """A run is over: what the store knows by now, nobody needs to guess any more."""
-        self.pages.whole |= {place for place in self.pages.ended(self.ledger.process) if self._has_cursor(place)}
+        self.pages.stored(place for place in self.pages.ended(self.ledger.process) if self._has_cursor(place))
         self.sight_ended()
         if self.unknown or self.lost:
             self.linked |= {held for held in self.ledger.records.values() if held.ours and self._is_linked(held)}
@@ -96,7 +96,7 @@ class CreateRules:
         ours = {place: held for place, held in self.ledger.records.items() if held.ours}
         self.lost = {place for place, held in ours.items() if self._link(held) is None}
         self.linked = {held for held in ours.values() if self._is_linked(held)}
-        self.pages.whole = {place for place in self.pages.whole if self._has_cursor(place)}
+        self.pages.whole = {place for place in self.pages.ever if self._has_cursor(place)}
         kinds = {spec.kind for spec in self.world.specs.values()}
         self.noted = {row.token for kind in kinds for row in self.world.look("open_intents", kind, "", MANY)}
 

@@ -21,8 +21,8 @@ class Edit:
     """One value somebody typed into one unit of one record.
 
     replaces: what the record showed when it was typed; over: edits typed over it; alike: edits of the other side that
-    said the same. sides: where it was ever shown; brought: we carried it across. typed: False for what a new record
-    shows without anybody having entered it.
+    said the same. sides: where it was ever shown; brought: where writes of ours carried it. typed: False for what a new
+    record shows without anybody having entered it.
     noticed: records an answer showed us with this value, where the run that got it lived to its end; and the last
     number before that end, without limit while it goes on.
     given_up: why it need not show any more (a line of the journal, the window of unconditional writes).
@@ -39,7 +39,7 @@ class Edit:
     alike: list[Edit] = field(default_factory=list)
     sides: set[Side] = field(default_factory=set)
     typed: bool = True
-    brought: bool = False
+    brought: set[Side] = field(default_factory=set)
     noticed: dict[tuple[Side, Key], float] = field(default_factory=dict)
     given_up: str = ""
 
@@ -108,7 +108,7 @@ class Edit:
         """Whether the other side had it, as a part of what a merge function made: a base is a pair, of what one side
         showed and of what was brought to the other for it.
         """
-        return any(made.by == MERGED and made.side.other in self.sides for made in self.over)
+        return any(made.by == MERGED and any(side.other in self.sides for side in made.brought) for made in self.over)
 
     @property
     def stands_for(self) -> Edit | None:
@@ -138,6 +138,7 @@ class Held:
     since: unit -> the touch that brought it; via: unit -> token of our write that brought it; made: version ->
     number of the touch that made it.
 
+    name: its identity before merges that crossed gave it another one.
     token: of the write that made it, if we did. seen: process -> number of the newest touch of this record that an
     answer showed it; known, told: process -> when an answer first showed it alive, and first said it has ended.
     ended: how, if it did.

@@ -12,7 +12,7 @@ from typing import Any
 
 from connector.model.records import Key, Op, Record, Version
 from connector.model.values import SIDES, Side
-from connector.testing.simulator.judge_things import Call, Change, Edit, Held, Thing
+from connector.testing.simulator.judge_things import MERGED, Call, Change, Edit, Held, Thing
 from connector.testing.simulator.judge_values import identity_of
 from connector.testing.simulator.ledger_notices import Notices
 from connector.testing.simulator.ledger_records import leads_to
@@ -115,11 +115,12 @@ class Ledger(Values):
             fresh.keep(self.number)
 
     def _notice(self, held: Held, shows: Mapping[str, Edit]) -> None:
-        """What we brought somewhere and see there, we had seen where it was typed."""
+        """What we brought somewhere and see there, we had seen where it was typed; what was merged is typed nowhere."""
         for unit, edit in shows.items():
             if held.via.get(unit) in self.open and held.shows.get(unit) is edit:
                 continue  # a record whose write has no answer yet is left alone, whatever it shows
-            for place in ((held.side, held.key), (edit.side, edit.key))[: 1 + edit.brought]:
+            carried = bool(edit.brought) and edit.by != MERGED
+            for place in ((held.side, held.key), (edit.side, edit.key))[: 1 + carried]:
                 self._fresh[self.process].noticed(edit, place)
 
     def _version(self, held: Held, version: Version) -> tuple[int, Mapping[str, Edit]]:

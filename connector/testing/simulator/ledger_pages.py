@@ -24,15 +24,25 @@ class _Listed:
 
 @dataclass(slots=True)
 class Pages:
-    """Fed with every page. whole: (side, entity) that the store knows from the first page to the last.
+    """Fed with every page. whole: (side, entity) that the store knows from the first page to the last; ever: those that
+    it knew at any time, as a copy of it may.
 
     passed: records that a system did not show while a run asked for its changes, and the newest touch by then: until
     there is a newer one, no feed need show them.
     """
 
     whole: set[Place] = field(default_factory=set)
+    ever: set[Place] = field(default_factory=set)
     passed: dict[tuple[Place, Key], int] = field(default_factory=dict)
     _runs: dict[str, _Listed] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.stored(self.whole)
+
+    def stored(self, places: Iterable[Place]) -> None:
+        """The store knows these from the first page to the last."""
+        self.whole |= set(places)
+        self.ever |= self.whole
 
     def asked(self, process: str, place: Place, number: int, at: float, hidden: Iterable[Key]) -> None:
         """A page of a feed is asked for."""

@@ -133,7 +133,7 @@ class Values(Records):
             old, since = held.shows.get(part), held.since.get(part, 0)
             change.written.append(Written(part, old, since, edit, value, put_back))
         if edit is not None and not put_back:
-            edit.brought = True
+            edit.brought.add(held.side)
         self._show(change, unit, edit or Edit(change.number, unit, value, "", held.side, held.key), value)
 
     def _made_of(self, change: Change, edit: Edit) -> None:
