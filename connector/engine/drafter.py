@@ -176,8 +176,8 @@ class Drafter(Rows):
             self._hold(thread, name, plan.reason)
         elif verb is Verb.DEFER:
             side = self._deferred_from(item, plan)
-            self._defer(side, str(item.keys[side]), name, plan.waits)
             self.draft.awaited.update([plan.waits] if plan.waits else [])
+            self._defer(side, str(item.keys[side]), name, plan.waits)
             self.work.tally.extra["deferred"] += 1
         if verb in (Verb.HOLD, Verb.DEFER):
             self._note_put_off(thread, plan.unit)
@@ -202,13 +202,17 @@ class Drafter(Rows):
                 thread.base.doubted = thread.base.doubted | {(unit.name, side is Side.LEFT)}
 
     def _defer(self, side: Side, key: Key, unit: str, waits: str | None) -> None:
-        """A hint that ends with the wait. A record has one hint: what is released first has it looked at as a whole."""
+        """A hint that ends with the wait. A record has one hint: it waits for a link rather than for a merge.
+
+        A link comes most often, and the record is looked at as a whole then, and what else it waits for noted again.
+        """
         reason = f"{unit} waits"
         mine = [hint for hint in self.draft.hints[-2:] if (hint.side, hint.key) == (side, key)]
         last = mine[-1] if mine else None
         if last is not None and last.waits is not None:
             names = last.reason.removesuffix(" waits").removesuffix(" wait")
-            reason, waits = f"{names}, {unit} wait", last.waits
+            reason = f"{names}, {unit} wait"
+            waits = waits if last.waits not in self.draft.awaited and waits in self.draft.awaited else last.waits
         self.hint(side, key, reason, self.now + WAITS, waits)
 
     def _await_merge(self, item: Item, unit: Unit) -> None:

@@ -4,12 +4,13 @@
 |---|---|---|
 | PLANNED | any | never sent: dropped, planned again |
 | create | unique external key, or a live idempotency key | the same bytes again: the same record answers; refused |
-| | | instead, it is looked for after `settle`, as below; where it could not be found, three refusals end it |
+| | | instead, it is looked for after `settle`, as below; where it could not be found, three refusals end it; |
+| | | a searchable key is looked for before |
 | create | searchable external key | after `settle`: one hit of ours is it; none: sent again; more: a person |
 | create | created-by filter | after `settle`: an unlinked record of ours that shows what was sent, or the only one |
 | | | of that name; none: sent again; several: a person |
 | create | nothing | after `settle`: the record that the match rules find, else sent again: a duplicate is possible |
-| | | where nothing is matched, and the capability report says so; there three refusals end it, too |
+| | | where nothing is matched, and the capability report says so; three refusals: a person |
 | update | conditional writes | the same bytes again; refused: read, and settle if it shows what was sent; if it is at |
 | | | the version from before the first time, that may still arrive: open until `settle`, then a person; |
 | | | not sent to the image of a record that was just read as merged away: dropped, the image stays as it is |
@@ -39,6 +40,7 @@ from connector.engine.results import mark_sent, merged_meanwhile, store_results
 from connector.engine.send import is_loose, outcomes_of, part_size
 from connector.engine.settle import thaw
 from connector.engine.settle_lines import Trust
+from connector.engine.spec import SystemSpec
 from connector.engine.work import Work
 from connector.errors import (
     ConnectorError,
@@ -158,9 +160,12 @@ def _creates(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at
     if capabilities.external_key == "unique" and system.mapping.external_key is not None:
         yield from _replay(work, side, rows, found, at)
         return
+    rest = [row for row in rows if row not in alive]
+    if alive and _is_tagged(system):
+        # A store that was put back may know it by other bytes than those that were sent last: they had another key.
+        alive = yield from _search(work, side, alive, found, at)
     if alive:
         yield from _replay(work, side, alive, found, at)
-    rest = [row for row in rows if row not in alive]
     ripe = [row for row in rest if at - (row.sent or at) >= work.spec.settle]
     for row in rest:
         if row not in ripe:
@@ -186,7 +191,7 @@ def _refused(
     found: Found,
     at: float,
 ) -> None:
-    """Not made, where it would have been found, or at the third refusal; else the first try may have made it."""
+    """Over, where it would have been found, or at the third refusal; else the first try may have made it."""
     for row, error in refused:
         if row in missing and (row.attempts >= REFUSED or _can_be_found(work, row)):
             _not_made(work, row, error, found, at)
@@ -199,7 +204,9 @@ def _refused(
 
 def _not_made(work: Work, row: IntentRow, error: ConnectorError, found: Found, at: float) -> None:
     """Planned anew, where that is known; where it is only believed, a row says so."""
-    if isinstance(error, StaleError) and _can_be_found(work, row):
+    if not (_can_be_found(work, row) or _remembered(work.spec.systems[row.side].capabilities, row, at)):
+        park(work, row, found, at, "uncertain", str(error))  # nothing will ever tell
+    elif isinstance(error, StaleError):
         drop(work, row, found, at, "changed before it was written")
         unmade(row, found)
     else:
@@ -209,9 +216,13 @@ def _not_made(work: Work, row: IntentRow, error: ConnectorError, found: Found, a
 def _can_be_found(work: Work, row: IntentRow) -> bool:
     """Whether a record that we made would be found again, by a key of ours, by its maker, or by the match rules."""
     system = work.spec.systems[row.side]
-    tagged = system.capabilities.external_key != "none" and system.mapping.external_key is not None
     told = system.capabilities.created_by and system.principal is not None
-    return tagged or told or any(thaw(row.context).match)
+    return _is_tagged(system) or told or any(thaw(row.context).match)
+
+
+def _is_tagged(system: SystemSpec) -> bool:
+    """Whether a record that we made there carries a key of ours by which it can be asked for."""
+    return system.capabilities.external_key != "none" and system.mapping.external_key is not None
 
 
 def _look_for(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[list[IntentRow]]:
@@ -219,7 +230,7 @@ def _look_for(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, a
     system = work.spec.systems[side]
     if not rows:
         return []
-    if system.capabilities.external_key != "none" and system.mapping.external_key is not None:
+    if _is_tagged(system):
         rows = yield from _search(work, side, rows, found, at)
     elif system.capabilities.created_by and system.principal is not None:
         rows = yield from _own_records(work, side, rows, found, at)

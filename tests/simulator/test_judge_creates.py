@@ -8,7 +8,7 @@ from judge_world import GUARDED, NOTHING, Court, company, opened, report
 from connector.errors import ConnectorError, UncertainError
 from connector.model.plan import PlanLine
 from connector.model.records import Op, Write
-from connector.model.rows import CandidateRow, DeadRow, HintRow, IntentRow, IntentState
+from connector.model.rows import CandidateRow, DeadRow, HintRow, IntentRow, IntentState, LinkState
 from connector.model.values import Side, maybe
 from connector.testing.simulator.judge_rest import RestRules
 from connector.testing.simulator.judge_rows import read_rows
@@ -279,6 +279,25 @@ def test_i44_a_dead_letter_or_a_hint_says_why(court: Court, row: str) -> None:
         else:
             tx.put_hints([HintRow(kind, LEFT, key, None, "waits", now + 900, 0, f"{kind}/left/C9", 1.0)])
     assert court.rules(rest=True) == set()
+
+
+@pytest.mark.parametrize(("profile", "found"), [(NOTHING, set()), (GUARDED, {"I44"})])
+@pytest.mark.parametrize("row", ["dead", "hint"])
+def test_i44_of_a_create_that_nothing_leads_to_the_row_of_its_source_says_enough(
+    profile: str, found: set[str], row: str
+) -> None:
+    with opened(profile) as court:
+        left = court.world.crm.add("companies", account("Acme"))
+        court.read(LEFT, "account", left)
+        court.write(RIGHT, "account", CREATE, title="Acme", cur="EUR", blocked=False, lost=True)
+        number = court.link("account", left, None, LinkState.HALF)
+        with court.world.store.begin() as tx:
+            kind, now = court.world.specs["account"].kind, court.world.clock.now()
+            if row == "dead":
+                tx.put_dead([DeadRow(kind, LEFT, left, "create", "unknown", "uncertain", now, 1, link=number)])
+            else:
+                tx.put_hints([HintRow(kind, LEFT, left, None, "waits", now + 900, 0, f"{kind}/left/C9", 1.0)])
+        assert court.rules(rest=True) == found
 
 
 def test_i44_what_waits_has_an_age(court: Court) -> None:

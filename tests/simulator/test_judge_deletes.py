@@ -9,8 +9,9 @@ from judge_world import Court, company, opened, order, report
 
 from connector.errors import Halted
 from connector.model.records import Op
-from connector.model.rows import ConflictRow, LinkState
+from connector.model.rows import ConflictRow, IntentRow, IntentState, LinkState
 from connector.model.values import Side, Sides, maybe
+from connector.testing.driver import Crash
 from connector.testing.simulator.systems import Trick
 from connector.testing.world import account, customer, line
 
@@ -158,6 +159,24 @@ def test_i18_a_run_that_a_guard_stopped_wrote_nothing(court: Court, sentence: st
     court.world.crm.edit("companies", left, phone="v2")
     court.write(RIGHT, "account", UPDATE, right, tel="v2")
     found = court.judge.run_ended(Halted(f"accounts: too many. {sentence}", "deletes"))
+    assert {finding.rule for finding in found} == broken
+
+
+@pytest.mark.parametrize(("state", "broken"), [(IntentState.SENT, set()), (IntentState.PLANNED, {"I18"})])
+def test_i18_what_a_run_that_died_had_noted_as_sent_is_recovered_whatever_the_guards_say(
+    court: Court, state: IntentState, broken: set[str]
+) -> None:
+    left, right = company(court)
+    court.judge.run_ended(report(created=1))
+    court.world.crm.edit("companies", left, phone="v2")
+    kind = court.world.specs["account"].kind
+    with court.world.store.begin() as tx:
+        tx.put_intents(
+            [IntentRow("k", kind, 1, RIGHT, "update", right, left, b"", b"", "phone", None, state, 1.0, 1.0)]
+        )
+    court.judge.run_ended(Crash())
+    court.write(RIGHT, "account", UPDATE, right, "k", tel="v2")
+    found = court.judge.run_ended(Halted("accounts: too many. Nothing was written.", "deletes"))
     assert {finding.rule for finding in found} == broken
 
 

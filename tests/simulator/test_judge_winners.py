@@ -232,6 +232,46 @@ def test_i4_a_reference_to_what_a_merge_made_the_same_thing_is_a_change_until_bo
     assert ("I4" in court.rules()) is noted
 
 
+@pytest.mark.parametrize("typed", [True, False])
+def test_i4_a_base_has_the_name_its_own_side_showed_and_not_that_of_the_other_side(court: Court, typed: bool) -> None:
+    gone, image = company(court, "Gone")
+    kept, survivor = company(court, "Kept")
+    _, third = company(court, "Third")
+    made = court.world.erp.add("orders", {"title": "O1", "customer": image, "cur": "EUR", "positions": []})
+    court.world.erp.merge("customers", image, survivor)
+    court.read(RIGHT, "order", made)
+    deal = court.write(LEFT, "order", CREATE, name="O1", company_id=kept, currency="EUR", lines=[])
+    court.link("order", deal, made)
+    court.judge.run_ended(report("orders", created=1))
+    if typed:
+        court.world.crm.edit("deals", deal, company_id=gone)  # the same thing by now, and not what this side showed
+    court.world.erp.edit("orders", made, customer=third)
+    court.read(LEFT, "order", deal)
+    court.read(RIGHT, "order", made)
+    court.lose(RIGHT, "order", made, "account", {"account": third})
+    court.write(RIGHT, "order", UPDATE, made, customer=survivor)
+    assert ("I4" in court.rules()) is not typed
+
+
+@pytest.mark.parametrize("state", ["lead", "customer"])
+def test_i4_a_side_that_shows_what_no_value_stands_for_agrees_on_nothing(court: Court, state: str) -> None:
+    left = court.world.crm.add("companies", account("Acme"))
+    court.world.crm.edit("companies", left, state=state)
+    court.read(LEFT, "account", left)
+    right = court.write(RIGHT, "account", CREATE, title="Acme", cur="EUR")
+    court.link("account", left, right)
+    court.judge.run_ended(report(created=1))
+    court.world.erp.edit("customers", right, blocked=False)
+    court.read(LEFT, "account", left)
+    court.read(RIGHT, "account", right)
+    court.judge.run_ended(report())
+    court.world.crm.edit("companies", left, state="former")
+    court.read(LEFT, "account", left)
+    court.lose(LEFT, "account", left, "status", {"status": "inactive"})
+    court.write(LEFT, "account", UPDATE, left, state="customer")
+    assert ("I4" in court.rules()) is (state == "customer")
+
+
 @pytest.mark.parametrize("unit", ["phone", "email"])
 def test_i4_a_unit_that_was_no_part_of_the_sync_has_no_base(court: Court, unit: str) -> None:
     _, right = company(court, phone="v1")

@@ -15,7 +15,7 @@ import msgspec
 from connector.errors import ConnectorError, Halted, UncertainError
 from connector.model.plan import PlanLine, Report
 from connector.model.records import Key, Page, Write, WriteResult
-from connector.model.rows import LinkRow
+from connector.model.rows import IntentState, LinkRow
 from connector.model.values import SIDES, Side
 from connector.testing.driver import Crash
 from connector.testing.memory import MemorySystem
@@ -63,6 +63,7 @@ class Judge:
         self._this_run: list[Change] = []
         self._journal = 0
         self._sends = 0
+        self._left: set[str] = set()
         self._whole = not self.ledger.records
         for side, system in ((Side.LEFT, world.crm), (Side.RIGHT, world.erp)):
             system.readers.append(partial(self._shown, side, system.name))
@@ -233,22 +234,33 @@ class Judge:
             self.verdicts.find("counts", str(result))
         self._cursors()
         alive = isinstance(result, Report)
+        left = self._left
         if self.ledger.open or not alive:
             with self.world.store.look() as tx:
                 kinds = [spec.kind for spec in self.world.specs.values()]
-                rows = {row.token for kind in kinds for row in tx.open_intents(kind, "", MANY)}
+                intents = [row for kind in kinds for row in tx.open_intents(kind, "", MANY)]
+            rows = {row.token for row in intents}
+            left = {row.token for row in intents if row.state is IntentState.SENT}
             self.ledger.open &= rows
             # What it had sent, and never wrote down that it was done, has no known outcome.
             self._unsure(() if alive else rows & self.ledger.calls.keys())
             self.writes.noted = rows
             self.guards.let_through |= rows if self.allowed else set()
-        self.guards.run_ended([change for change in self._this_run if self.counts.sent_now(change)], self.allowed)
+        self.guards.run_ended([change for change in self._this_run if self._decided_now(change)], self.allowed)
+        self._left = left
         self._this_run = [change for change in self._this_run if self._is_of_another(change)]
         self.writes.winners.run_ended(self.process)
         self.ledger.run_ended(alive=alive)
         self.counts.run_ended()
         self.writes.run_ended()
         return self.verdicts.new()
+
+    def _decided_now(self, change: Change) -> bool:
+        """Whether the run that is over decided on it: what one before it had noted as sent is recovered (3.1, T2..T3).
+
+        It had passed the guards of that run, whether it left then or leaves now.
+        """
+        return self.counts.sent_now(change) and str(change.touch.token) not in self._left
 
     def _is_of_another(self, change: Change) -> bool:
         call = self.ledger.calls.get(str(change.touch.token))
@@ -258,7 +270,7 @@ class Judge:
         """I18: a run that a guard stopped before its first write has written nothing new."""
         if "Nothing was written" in str(halted):
             for change in self._this_run:
-                if self.counts.sent_now(change):
+                if self._decided_now(change):
                     self.verdicts.find("I18", f"{change.held}: written in a run that {halted.guard} had stopped")
 
     def _cursors(self) -> None:

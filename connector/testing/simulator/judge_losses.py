@@ -62,9 +62,11 @@ class LossRules(CreateRules):
         held = change.held
         if self.was_mixed(held, unit):
             return True
-        tokens = {one.token for side in SIDES for one in change.thing.live(side)}
         lost = change.number <= self.forgotten.get(held.entity, 0)
         label, again, _ = "/".join(unit.split("/")[:2]).partition("~")
+        tokens = {
+            token for side in SIDES for one in change.thing.live(side) for token in (one.token, one.via.get(label))
+        }
         if not ((lost or tokens & (self.ledger.open | self.ledger.were_open)) and again and unit.startswith(LINES)):
             return False
         for mate in change.thing.live(held.side.other):

@@ -80,6 +80,10 @@ class Reasons:
         link: LinkRow | None = self.world.look("links_by_key", kind, side, [key]).get(key)
         return link is not None and link.state is LinkState.LINKED
 
+    def names_any(self, link: LinkRow) -> bool:
+        """Whether a row says why a link is half: its record waits for what it refers to, or was refused."""
+        return any(self.names(side, key) for side in SIDES if (key := link.keys[side]) is not None)
+
     def names(self, side: Side, key: Key) -> bool:
         """Whether a row says why this unlinked record is alone."""
         hint = self.rows.hints.get((side, key))

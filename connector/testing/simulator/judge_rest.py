@@ -39,7 +39,7 @@ class RestRules:
                 self._linked(link)
             elif link.state is LinkState.CLOSED:
                 self._closed(link)
-            elif not self.reasons.says(link, "*"):
+            elif not self.reasons.says(link, "*") and not self.reasons.names_any(link):
                 self.verdicts.find("I44", f"{self.entity}: link {link.id} is {link.state}, and no row says why")
         things = [thing for thing in self.ledger.things.values() if thing.entity == self.entity]
         for thing in things:
@@ -223,7 +223,8 @@ class RestRules:
         if link is not None:
             self._survives(held, link)
             return
-        if held.ours and self.ledger.things[self.entity, held.identity].spare.total():
+        thing = self.ledger.things[self.entity, held.identity]
+        if held.ours and (thing.spare.total() or self._is_unknown(held, thing)):
             return
         target = held.side.other
         if target not in self.spec.creates and not (held.ours and self.spec.creates):
@@ -231,6 +232,15 @@ class RestRules:
         if not self.spec.systems[held.side].mapping.decode(held.fields).in_scope:
             return
         self.verdicts.find("I44", f"{held} is not linked at rest, and no row says why")
+
+    def _is_unknown(self, held: Held, thing: Thing) -> bool:
+        """Whether the link its create belongs to is still half, where nothing tells our record from others (3.2).
+
+        The row that says so stands at the record it was to be made of.
+        """
+        links = [self.rows.by_key.get((mate.side, mate.key)) for mate in thing.records[held.side.other]]
+        half = any(link is not None and link.state is LinkState.HALF for link in links)
+        return half and self.writes.profile.may_double(held.side)
 
     def _survives(self, held: Held, link: LinkRow) -> None:
         """I42: what is left of merges that cross is not frozen, as if each were the image of one that was merged.

@@ -135,10 +135,10 @@ class Held:
     """One record.
 
     name: its identity before merges that crossed gave it another. now: unit -> value shown; shows: unit -> its edit;
-    since: unit -> the touch that brought it; via: unit -> token of our write that brought it; made: version ->
-    number of the touch that made it.
+    since: unit -> the touch that brought it; via: unit -> token of our write that brought it; dark: units that show
+    what no value stands for (row 16): `now` and `shows` have what was there before; made: version -> number of the touch
+    that made it.
 
-    name: its identity before merges that crossed gave it another one.
     token: of the write that made it, if we did. seen: process -> number of the newest touch of this record that an
     answer showed it; known, told: process -> when an answer first showed it alive, and first said it has ended.
     ended: how, if it did.
@@ -160,6 +160,7 @@ class Held:
     shows: dict[str, Edit] = field(default_factory=dict)
     since: dict[str, int] = field(default_factory=dict)
     via: dict[str, str] = field(default_factory=dict)
+    dark: set[str] = field(default_factory=set)
     versions: list[tuple[int, Fields | None, dict[str, Edit]]] = field(default_factory=list)
     made: dict[Version, int] = field(default_factory=dict)
     seen: dict[str, int] = field(default_factory=dict)

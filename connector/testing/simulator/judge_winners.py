@@ -19,6 +19,7 @@ from connector.testing.simulator.judge_losses import LossRules
 from connector.testing.simulator.judge_rows import MANY, Rows
 from connector.testing.simulator.judge_things import Change, Edit, Held, Thing, Written
 from connector.testing.simulator.judge_values import ABSENT, LINES, PRESENT, is_empty
+from connector.testing.simulator.ledger_records import is_ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +239,23 @@ class WinnerRules:
         before = _agreed_before(old)
         if edit not in before or old.number <= self._unbased_until(held, unit.name):
             return False
-        if not self._were_linked(held, old.number) or not _is_in_base(edit, before[0], old):
+        if not self._were_linked(held, old.number) or not self._is_in_base(held.entity, edit, before, old):
             return False
         return {(held.side, held.key), (edit.side, edit.key)} <= {place for one in before for place in one.noticed}
+
+    def _is_in_base(self, entity: str, edit: Edit, before: list[Edit], old: Edit) -> bool:
+        """Whether the base can have it: what has another name than what was agreed on is a change, unless it was noted.
+
+        A base is the raw value of each side (protocol, section 1): a reference to another record, which a merge made
+        the same thing, differs from it. Where both were looked at so, they agree (row 2); after that it is the base.
+        """
+        mate = self.ledger.records.get((edit.side, entity, edit.key))
+        names = [before[0].value]
+        if mate is not None and edit is not before[0] and is_ref(edit.value):
+            earlier = [(fields, shows) for number, fields, shows in mate.versions if number < edit.number and fields]
+            shown = [fields for fields, shows in earlier if shows.get(edit.unit) in before]
+            names = [self.ledger.read(mate, fields or {})[1].get(edit.unit) for fields in shown] or names
+        return edit.value in names or edit.noticed.get((edit.side, edit.key), inf) < old.number
 
     def _is_newer(self, change: Change, edit: Edit) -> bool:
         """Row 7: of what the sender was shown, the other side's record was changed later, beyond the margin.
@@ -338,15 +353,6 @@ class WinnerRules:
     def _is_left(self, held: Held, unit: str) -> bool:
         choice, thing = self._choice(held, unit), self.ledger.things[held.entity, held.identity]
         return choice is not None and not self._is_edited(thing, unit, choice.number)
-
-
-def _is_in_base(edit: Edit, agreed: Edit, old: Edit) -> bool:
-    """Whether the base can have it: what has another name than what was agreed on is a change, unless it was noted.
-
-    A base is the raw value of each side (protocol, section 1): a reference to another record, which a merge made the
-    same thing, differs from it. Where both were looked at so, they agree (row 2); after that it is the base.
-    """
-    return edit.value == agreed.value or edit.noticed.get((edit.side, edit.key), inf) < old.number
 
 
 def _agreed_before(old: Edit) -> list[Edit]:

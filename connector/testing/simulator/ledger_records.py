@@ -79,7 +79,8 @@ class Records:
             for mate in thing.live(Side.RIGHT):
                 for unit, edit in held.shows.items():
                     other = mate.shows.get(unit)
-                    if other is not None and self.same(edit.value, other.value):
+                    dark = unit in held.dark | mate.dark
+                    if other is not None and not dark and self.same(edit.value, other.value):
                         yield edit, other
 
     def was_agreed(self, edit: Edit) -> bool:

@@ -36,6 +36,7 @@ class Values(Records):
         held.values, now = self.read(held, held.fields)
         if LINES in held.values:
             now.update({unit: ABSENT for unit in held.now if unit not in now and is_line(unit)})
+        lit, held.dark = held.dark & now.keys(), held.now.keys() - now.keys()
         self._rename(change, now)
         changed = [(unit, value) for unit, value in now.items() if unit not in held.now or held.now[unit] != value]
         sent: Mapping[str, Hashable] | None = None
@@ -52,6 +53,8 @@ class Values(Records):
                 held.shows.pop(part, None)
             held.now[unit] = value
             held.since[unit] = change.number
+        for unit in sorted(lit & held.shows.keys()):
+            self._show(change, unit, held.shows[unit], now[unit])
         if change.ours:
             self._confirmed(change)
 
@@ -103,7 +106,7 @@ class Values(Records):
         edit.sides.add(side)
         for mate in change.thing.live(side.other):
             other = mate.shows.get(unit)
-            if other is not None and self.same(other.value, value):
+            if other is not None and unit not in mate.dark and self.same(other.value, value):
                 agree(edit, other)
         change.held.shows[unit] = edit
         same = change.thing.edits.setdefault(unit, {}).setdefault(value, [])
@@ -140,10 +143,11 @@ class Values(Records):
         """A base is what the source showed as it was planned, and the target after: somebody may have typed since."""
         seen = self.sources.get(str(change.touch.token), {})
         for mate in change.thing.live(edit.side.other):
-            shows = next((shows for number, _, shows in mate.versions if number == seen.get(mate)), {})
-            source = shows.get(edit.unit)
-            if source is not None and self.same(source.value, edit.value):
-                agree(edit, source)
+            found = ((fields, shows) for number, fields, shows in mate.versions if number == seen.get(mate))
+            fields, shows = next(found, (None, {}))
+            shown = self.read(mate, fields)[1] if fields is not None and edit.unit in shows else {}
+            if edit.unit in shown and self.same(shown[edit.unit], edit.value):
+                agree(edit, shows[edit.unit])
 
     def _source(self, thing: Thing, held: Held, unit: str, value: Hashable) -> Edit | None:
         """The edit that a value of the other side stands for: one shown there now, else the last one typed."""
