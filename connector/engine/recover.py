@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from connector.engine.effects import Call, Effects, call, commit, look, now
+from connector.engine.effects import Effects, call, commit, look, now
 from connector.engine.likeness import assign, find_alike, find_tagged, own_unlinked
 from connector.engine.read_back import read_back
 from connector.engine.recovered import (
@@ -30,39 +30,30 @@ from connector.engine.recovered import (
     close_intent,
     drop,
     is_old,
-    not_shown,
     note_seen,
     park,
     settle_intent,
     unmade,
 )
-from connector.engine.results import mark_sent, merged_meanwhile, store_results
-from connector.engine.send import is_loose, outcomes_of, part_size
+from connector.engine.resend import Refused, remembered, send_again
+from connector.engine.results import merged_meanwhile, store_results
+from connector.engine.send import is_loose, part_size
 from connector.engine.settle import thaw
 from connector.engine.settle_lines import Trust
 from connector.engine.spec import SystemSpec
 from connector.engine.work import Work
 from connector.errors import (
     ConnectorError,
-    DeniedError,
-    NotFoundError,
-    RejectedError,
     StaleError,
-    TransientError,
-    UncertainError,
 )
-from connector.model.records import Key, Op, Outcome, Record, Write
+from connector.model.records import Key, Op, Record
 from connector.model.rows import IntentRow, IntentState, LinkRow
 from connector.model.values import SIDES, Side
-from connector.ports import Capabilities, Tx
+from connector.ports import Tx
 
 PAGE = 500
-RESERVE = 3600.0
 REFUSED = 2
 """So many refusals come before a third, which is believed. An answer that says nothing of this write is none."""
-REFUSALS = (RejectedError, StaleError, NotFoundError)
-
-Refused = list[tuple[IntentRow, ConnectorError]]
 
 
 def recover(work: Work) -> Effects[None]:
@@ -156,7 +147,7 @@ def _acked(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: 
 def _creates(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
     system = work.spec.systems[side]
     capabilities = system.capabilities
-    alive = [row for row in rows if _remembered(capabilities, row, at)]
+    alive = [row for row in rows if remembered(capabilities, row, at)]
     if capabilities.external_key == "unique" and system.mapping.external_key is not None:
         yield from _replay(work, side, rows, found, at)
         return
@@ -171,13 +162,13 @@ def _creates(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at
         if row not in ripe:
             work.leave(row.link, row.side, row.op)
     again = yield from _look_for(work, side, ripe, found, at)
-    refused = (yield from _send_again(work, side, again, found, at)) if again else []
+    refused = (yield from send_again(work, side, again, found, at)) if again else []
     _refused(work, refused, again, ripe, found, at)
 
 
 def _replay(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
     """The same record answers; where one is refused instead, the first try is looked for when `settle` is over."""
-    refused = yield from _send_again(work, side, rows, found, at)
+    refused = yield from send_again(work, side, rows, found, at)
     ripe = [row for row, _ in refused if at - (row.sent or at) >= work.spec.settle]
     missing = yield from _look_for(work, side, ripe, found, at)
     _refused(work, refused, missing, ripe, found, at)
@@ -204,7 +195,7 @@ def _refused(
 
 def _not_made(work: Work, row: IntentRow, error: ConnectorError, found: Found, at: float) -> None:
     """Planned anew, where that is known; where it is only believed, a row says so."""
-    if not (_can_be_found(work, row) or _remembered(work.spec.systems[row.side].capabilities, row, at)):
+    if not (_can_be_found(work, row) or remembered(work.spec.systems[row.side].capabilities, row, at)):
         park(work, row, found, at, "uncertain", str(error))  # nothing will ever tell
     elif isinstance(error, StaleError):
         drop(work, row, found, at, "changed before it was written")
@@ -283,84 +274,6 @@ def _own_records(
     return missing
 
 
-# ------------------------------------------------------------------------------------------------- sending
-
-
-def _send_again(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[Refused]:
-    """The same bytes and the same key, batch by batch; the creates that were refused this time.
-
-    Of the first time a refusal says nothing: it may come before the system looks at the key.
-    """
-    refused: Refused = []
-    system = work.spec.systems[side]
-    capabilities = system.capabilities
-    at = yield from now()
-    yield from commit(lambda tx: mark_sent(tx, work, [row.token for row in rows], at), durable=True)
-    for start in range(0, len(rows), capabilities.batch_write):
-        part = rows[start : start + capabilities.batch_write]
-        writes = [_write(work, row) for row in part]
-        (answer,) = yield [Call(side, "write", (system.object, writes))]
-        at = yield from now()
-        outcomes = outcomes_of(work, side, len(part), answer)
-        doubtful: list[IntentRow] = []
-        answers: dict[str, ConnectorError] = {}
-        for row, outcome in zip(part, outcomes, strict=True):
-            if row.op == Op.CREATE and isinstance(outcome.error, REFUSALS):
-                refused.append((row, outcome.error))
-            elif isinstance(outcome.error, StaleError) and _remembered(capabilities, row, at):
-                drop(work, row, found, at, "changed before it was written")
-            elif isinstance(outcome.error, StaleError):
-                doubtful.append(row)
-            elif row.op == Op.UPDATE and isinstance(outcome.error, (RejectedError, NotFoundError)):
-                doubtful.append(row)
-                answers[row.token] = outcome.error
-            else:
-                _take(work, row, outcome, found, at)
-        if doubtful:
-            yield from read_back(work, side, doubtful, found, at, answers)
-        if isinstance(answer, DeniedError):
-            raise answer
-    return refused
-
-
-def _remembered(capabilities: Capabilities, row: IntentRow, at: float) -> bool:
-    """Whether the target would have answered as the first time, had it done this before."""
-    return at - (row.first_sent or at) < capabilities.idempotency - RESERVE
-
-
-def _write(work: Work, row: IntentRow) -> Write:
-    system = work.spec.systems[row.side]
-    body = work.vault.open(row.body, b"intent")
-    op = Op(row.op)
-    external = None
-    if (
-        op is Op.CREATE
-        and system.capabilities.external_key == "unique"
-        and system.mapping.external_key
-        and row.external
-    ):
-        external = (system.mapping.external_key, row.external)
-    condition = row.pre_version if system.capabilities.conditional_write and op is not Op.CREATE else None
-    return Write(op, row.target, body, condition, row.token, external)
-
-
-def _take(work: Work, row: IntentRow, outcome: Outcome, found: Found, at: float) -> None:
-    error = outcome.error
-    if error is None and outcome.record is not None:
-        sure = not outcome.existed
-        made = work.made_since(outcome.record, row.first_sent)
-        trust = Trust.OWN if sure else None if made else Trust.UNSURE
-        settle_intent(work, row, outcome.record, found, at, trust)
-    elif error is None:
-        not_shown(work, row, outcome, found, at)
-    elif isinstance(error, (UncertainError, TransientError, DeniedError)):
-        work.leave(row.link, row.side, row.op)
-        if isinstance(error, UncertainError):
-            found.unsure[row.token] = at
-    else:
-        park(work, row, found, at, error.code, str(error))
-
-
 # ------------------------------------------------------------------------------------------------- updates
 
 
@@ -372,7 +285,7 @@ def _updates(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at
                 drop(work, row, found, at, "its partner was merged into another record")
         again = [row for row in rows if row.link not in found.merged]
         if again:
-            yield from _send_again(work, side, again, found, at)
+            yield from send_again(work, side, again, found, at)
         return
     ripe = [row for row in rows if at - (row.sent or at) >= work.spec.settle]
     for row in rows:
@@ -408,4 +321,4 @@ def _delete(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at:
             note_seen(row, record, found)
             drop(work, row, found, at, "changed before it was deleted")
     if again:
-        yield from _send_again(work, side, again, found, at)
+        yield from send_again(work, side, again, found, at)

@@ -15,7 +15,7 @@ from parts_b import PROFILES, SYNCS, UNITS, End, Stepper, Worlds, ends, in_step,
 
 from connector.engine.effects import Call, Commit
 from connector.engine.sync import plan
-from connector.errors import ConnectorError, Halted
+from connector.errors import ConnectorError, DeniedError, Halted
 from connector.mapping.translate import load_mapping
 from connector.merge.rules import Policy, Unit
 from connector.model.plan import PlanLine
@@ -202,6 +202,24 @@ def test_i36_without_a_policy_a_new_mapping_overwrites_nothing_that_differs(worl
         for key, row in end.system.live(end.object).items():
             lost = {f: v for f, v in before[end.side][key].items() if v not in (None, "") and row[f] != v}
             assert lost == {}, (end.side, key)
+
+
+def test_i36_what_a_run_of_another_mapping_let_go_is_looked_at_when_the_mapping_is_as_before(worlds: Worlds) -> None:
+    world = settled_world(worlds, "everything")
+    units, key = world.specs["account"].units, ends(world).left.accounts()["left two"]
+    world.crm.edit("companies", key, phone="left")
+    world.erp.edit("customers", world.pairs()[key], tel="right")
+    world.settle()
+    assert [unit for unit, _ in world.conflicts()] == ["phone"]
+    world.set("account", units=tuple(unit for unit in units if unit.name != "phone"))
+    ends(world).left.add("one that is denied")
+    world.erp.fail("write", DeniedError("not now"))
+    with pytest.raises(DeniedError):
+        world.sync()
+    assert world.conflicts() == [], "the other mapping has no such field"
+    world.set("account", units=units)
+    world.settle()
+    assert [unit for unit, _ in world.conflicts()] == ["phone"]
 
 
 @pytest.mark.parametrize("side", SIDES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .mutant import Mutant
 
 RECOVER = "connector/engine/recover.py"
+RESEND = "connector/engine/resend.py"
 RECOVERED = "connector/engine/recovered.py"
 LIKENESS = "connector/engine/likeness.py"
 
@@ -22,7 +23,7 @@ IN_RECOVERY = (
         "another key when sent again",
         "A write that is sent again goes out under another key.",
         "3 key, I31",
-        RECOVER,
+        RESEND,
         "return Write(op, row.target, body, condition, row.token, external)",
         "return Write(op, row.target, body, condition, row.token[::-1], external)",
         ("tests/faults/test_faults_outcomes.py same_intent", "tests/invariants/test_i31_to_i32.py i31"),
@@ -31,7 +32,7 @@ IN_RECOVERY = (
         "body made anew",
         "A write that is sent again has other bytes.",
         "3 key, I31",
-        RECOVER,
+        RESEND,
         '    body = work.vault.open(row.body, b"intent")\n    op = Op(row.op)',
         '    body = work.vault.open(row.body, b"intent").replace(b":", b": ")\n    op = Op(row.op)',
         ("tests/faults/test_faults_outcomes.py same_intent", "tests/invariants/test_i31_to_i32.py i31"),
@@ -40,7 +41,7 @@ IN_RECOVERY = (
         "external key forgotten when sent again",
         "A create that is sent again does not carry the key that keeps it single.",
         "3.2, I9",
-        RECOVER,
+        RESEND,
         "external = (system.mapping.external_key, row.external)",
         "external = None",
         ("tests/faults/test_faults_outcomes.py create_whose", "tests/invariants/test_i09_to_i12.py i09"),
@@ -49,7 +50,7 @@ IN_RECOVERY = (
         "condition forgotten when sent again",
         "A write that is sent again overwrites what a person typed since.",
         "3.3, I7",
-        RECOVER,
+        RESEND,
         "condition = row.pre_version if system.capabilities.conditional_write and op is not Op.CREATE else None",
         "condition = None",
         ("tests/invariants/test_holes_writes.py typed_since",),
@@ -59,7 +60,7 @@ IN_RECOVERY = (
         "A key the system has forgotten is trusted to find the record made before.",
         "3.2, I9",
         RECOVER,
-        "alive = [row for row in rows if _remembered(capabilities, row, at)]",
+        "alive = [row for row in rows if remembered(capabilities, row, at)]",
         "alive = list(rows) if capabilities.idempotency else []",
         ("tests/invariants/test_holes_writes.py forgotten", "tests/invariants/test_i09_to_i12.py i09"),
     ),
@@ -68,7 +69,7 @@ IN_RECOVERY = (
         "A system that answers a key a second time with the same record is not asked by it.",
         "3.2",
         RECOVER,
-        "alive = [row for row in rows if _remembered(capabilities, row, at)]",
+        "alive = [row for row in rows if remembered(capabilities, row, at)]",
         "alive: list[IntentRow] = []",
         ("tests/invariants/test_holes_writes.py live_key", "tests/invariants/test_i31_to_i32.py i31"),
     ),
@@ -76,7 +77,7 @@ IN_RECOVERY = (
         "refused again is never made",
         "A create that is refused when it is sent again is taken for one that was not done the first time either.",
         "3.2, I9",
-        RECOVER,
+        RESEND,
         "REFUSALS = (RejectedError, StaleError, NotFoundError)",
         "REFUSALS = (StaleError,)",
         ("tests/simulator/test_found.py refused_replay",),
@@ -232,7 +233,7 @@ IN_RECOVERY = (
         "a person's record taken for ours",
         "What a person changed in a record that a create sent again found counts as agreed.",
         "3 settle, I32",
-        RECOVER,
+        RESEND,
         "trust = Trust.OWN if sure else None if made else Trust.UNSURE",
         "trust = Trust.OWN",
         ("tests/faults/test_faults_outcomes.py person", "tests/invariants/test_i09_to_i12.py i09_an_edit"),
@@ -268,7 +269,7 @@ IN_RECOVERY = (
         "refused second update believed",
         "An update that is refused when it is sent again is taken for never done.",
         "3.3",
-        RECOVER,
+        RESEND,
         "            elif row.op == Op.UPDATE and isinstance(outcome.error, (RejectedError, NotFoundError)):",
         "            elif False:",
         ("tests/faults/test_faults_outcomes.py refused_when_sent_again", "tests/simulator/test_found.py line_twice"),

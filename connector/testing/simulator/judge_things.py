@@ -136,8 +136,8 @@ class Held:
 
     name: its identity before merges that crossed gave it another. now: unit -> value shown; shows: unit -> its edit;
     since: unit -> the touch that brought it; via: unit -> token of our write that brought it; dark: units that show
-    what no value stands for (row 16): `now` and `shows` have what was there before; made: version -> number of the touch
-    that made it.
+    what no value stands for (row 16): `now` and `shows` have what was there before; made: version -> number of the
+    touch that made it.
 
     token: of the write that made it, if we did. seen: process -> number of the newest touch of this record that an
     answer showed it; known, told: process -> when an answer first showed it alive, and first said it has ended.
