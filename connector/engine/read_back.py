@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from connector.engine.effects import Effects, call
 from connector.engine.likeness import shows
 from connector.engine.recovered import (
+    REFUSED,
     Found,
     drop,
     is_old,
@@ -19,7 +20,7 @@ from connector.engine.recovered import (
 )
 from connector.engine.settle_lines import Trust
 from connector.engine.work import Work
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, StaleError
 from connector.model.records import Key, Op, Record
 from connector.model.rows import IntentRow
 from connector.model.values import Side
@@ -32,31 +33,58 @@ def read_back(
     found: Found,
     at: float,
     refused: Mapping[str, ConnectorError],
+    known: Collection[str] = (),
 ) -> Effects[None]:
     """Read the targets: one that shows what was sent is settled, the rest is planned anew with the old base.
 
     Where only an older version than we know of could be read, the write stays open for the next run.
 
-    refused: token -> answer to the second time, which says nothing of the first.
+    refused: token -> answer to the second time. Of the first it says nothing: it may come before the system looks at
+    the key. known: tokens that it remembers.
     """
     keys = [str(row.target) for row in rows]
     records: Mapping[Key, Record] = yield from call(side, "read", work.spec.systems[side].object, keys)
     for row in rows:
-        record = records.get(str(row.target))
+        record, error = records.get(str(row.target)), refused.get(row.token)
         if record is None or record.fields is None or row.op != Op.UPDATE:
             note_seen(row, record, found)
             drop(work, row, found, at, "outcome unknown, read again")
             unmade(row, found)
-        elif is_old(work, row, record, found):
+        elif is_old(work, row, record, found) or _is_unclear(work, row, record, error, known):
             work.leave(row.link, row.side, row.op)
             found.unsure[row.token] = row.sent or at  # if it was sent again, that try was not done
-        elif row.token in refused and record.version == row.pre_version:
-            _refused_again(work, row, refused[row.token], found, at)
+            found.refused.update([row.token] if error is not None else [])
+        elif error is not None and not isinstance(error, StaleError) and record.version == row.pre_version:
+            _refused_again(work, row, error, found, at)
+        elif _is_anothers(work, row, record, error, known):
+            note_seen(row, record, found)
+            drop(work, row, found, at, "changed before it was written")
         elif shows(work.decode(side, record).values, sent_of(work, row)):
             settle_intent(work, row, record, found, at, None if work.is_last_ours(side, record) else Trust.ALIKE)
         else:
             settle_part(work, row, record, found)
             drop(work, row, found, at, "outcome unknown, read again")
+
+
+def _is_unclear(
+    work: Work, row: IntentRow, record: Record, error: ConnectorError | None, known: Collection[str]
+) -> bool:
+    """Whether it was refused as changed, and the record does not say by whom: a third refusal is believed.
+
+    A copy that shows no change lags behind. What others wrote last may have come after ours, or instead of it.
+    """
+    still = isinstance(error, StaleError) and row.attempts < REFUSED
+    return still and (record.version == row.pre_version or _is_anothers(work, row, record, error, known))
+
+
+def _is_anothers(
+    work: Work, row: IntentRow, record: Record, error: ConnectorError | None, known: Collection[str]
+) -> bool:
+    """Whether others wrote last what is shown, where the target would have answered as the first time, had it done it.
+
+    It may show what was sent: a person typed the same.
+    """
+    return isinstance(error, StaleError) and row.token in known and not work.is_last_ours(row.side, record)
 
 
 def _refused_again(work: Work, row: IntentRow, error: ConnectorError, found: Found, at: float) -> None:

@@ -13,6 +13,8 @@
 | | | where nothing is matched, and the capability report says so; three refusals: a person |
 | update | conditional writes | the same bytes again; refused: read, and settle if it shows what was sent; if it is at |
 | | | the version from before the first time, that may still arrive: open until `settle`, then a person; |
+| | | refused as changed, it shows no change, or one of others though the key is live: open until the third |
+| | | refusal, then planned again; |
 | | | not sent to the image of a record that was just read as merged away: dropped, the image stays as it is |
 | update | neither | after `settle`: read; shows what was sent: settle; else planned again |
 | delete | any | read: gone is done; unchanged: sent again; changed: planned again |
@@ -26,6 +28,7 @@ from connector.engine.effects import Effects, call, commit, look, now
 from connector.engine.likeness import assign, find_alike, find_tagged, own_unlinked
 from connector.engine.read_back import read_back
 from connector.engine.recovered import (
+    REFUSED,
     Found,
     close_intent,
     drop,
@@ -52,8 +55,6 @@ from connector.model.values import SIDES, Side
 from connector.ports import Tx
 
 PAGE = 500
-REFUSED = 2
-"""So many refusals come before a third, which is believed. An answer that says nothing of this write is none."""
 
 
 def recover(work: Work) -> Effects[None]:

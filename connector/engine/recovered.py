@@ -12,6 +12,8 @@ from connector.model.records import Op, Outcome, Record, Version
 from connector.model.rows import CandidateRow, DeadRow, HintRow, IntentRow, JournalRow, LinkRow, LinkState
 from connector.model.values import Values
 
+REFUSED = 2
+"""So many refusals come before a third, which is believed. An answer that says nothing of this write is none."""
 WAITING = {"uncertain": "outcome unknown", "held": "in match review"}
 
 

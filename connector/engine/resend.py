@@ -8,7 +8,6 @@ from connector.engine.effects import Call, Effects, commit, now
 from connector.engine.read_back import read_back
 from connector.engine.recovered import (
     Found,
-    drop,
     not_shown,
     park,
     settle_intent,
@@ -59,17 +58,14 @@ def send_again(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, 
         for row, outcome in zip(part, outcomes, strict=True):
             if row.op == Op.CREATE and isinstance(outcome.error, REFUSALS):
                 refused.append((row, outcome.error))
-            elif isinstance(outcome.error, StaleError) and remembered(capabilities, row, at):
-                drop(work, row, found, at, "changed before it was written")
-            elif isinstance(outcome.error, StaleError):
-                doubtful.append(row)
-            elif row.op == Op.UPDATE and isinstance(outcome.error, (RejectedError, NotFoundError)):
+            elif isinstance(outcome.error, StaleError) or (row.op == Op.UPDATE and isinstance(outcome.error, REFUSALS)):
                 doubtful.append(row)
                 answers[row.token] = outcome.error
             else:
                 _take(work, row, outcome, found, at)
         if doubtful:
-            yield from read_back(work, side, doubtful, found, at, answers)
+            known = {row.token for row in doubtful if remembered(capabilities, row, at)}
+            yield from read_back(work, side, doubtful, found, at, answers, known)
         if isinstance(answer, DeniedError):
             raise answer
     return refused

@@ -218,6 +218,19 @@ def test_an_update_of_unknown_outcome_is_not_sent_again_over_what_a_person_typed
     world.store.close()
 
 
+def test_what_a_person_typed_alike_where_an_update_never_arrived_is_no_answer_to_it(world: World) -> None:
+    left, right = pair(world, phone="1")
+    world.crm.edit("companies", left, phone="2")
+    world.erp.fail("write", LOST, after=False)
+    world.sync()
+    world.crm.edit("companies", left, phone="1")
+    world.erp.edit("customers", right, tel="2")
+    for _ in range(3):
+        world.sync()  # refused each time: had it been done, the live key would have answered as the first time
+    assert (world.crm.get("companies", left)["phone"], world.erp.get("customers", right)["tel"]) == ("2", "2")
+    assert open_intents(world) == {}
+
+
 def test_an_old_copy_read_after_a_write_that_showed_nothing_settles_nothing(world: World) -> None:
     left, right = pair(world, phone="1")
     old = world.erp.read("customers", [right])[right]

@@ -12,7 +12,7 @@ import msgspec
 
 from connector.errors import ConnectorError
 from connector.model.plan import Report, Summary
-from connector.model.records import Key, Op, Write
+from connector.model.records import Key, Op, Version, Write
 from connector.model.rows import JournalRow, LinkRow, LinkState
 from connector.model.values import SIDES, Side, Sides
 from connector.testing.memory import MemorySystem
@@ -51,14 +51,18 @@ class Court:
         key: Key | None = None,
         token: str | None = None,
         *,
+        version: Version | None = None,
         lost: bool = False,
         **fields: Any,
     ) -> Key:
-        """One write as a connector would send it; the key it went to. lost: it is done, and nobody is told."""
+        """One write as a connector would send it; the key it went to. version: its condition.
+
+        lost: it is done, and nobody is told.
+        """
         if lost:
             self.trick(side, Trick("write", "some-lost", number=255))
         body = b"" if op is Op.DELETE else msgspec.json.encode(fields)
-        write = Write(op, key, body, None, token or f"t{next(self._tokens)}")
+        write = Write(op, key, body, version, token or f"t{next(self._tokens)}")
         outcome = self.system(side).write(self.object(entity, side), [write]).outcomes[0]
         assert lost or outcome.error is None, outcome.error
         return list(self.system(side).live(self.object(entity, side)))[-1] if lost else str(outcome.key)

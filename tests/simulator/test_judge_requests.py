@@ -60,6 +60,23 @@ def test_i23_a_late_request_is_judged_by_what_was_linked_when_it_was_sent(court:
     assert ("I23" in court.rules()) is not linked
 
 
+@pytest.mark.parametrize(("seconds", "broken"), [(100.0, set()), (30.0, {"row 7"})])
+def test_row_7_what_another_process_sends_first_is_judged_by_what_it_was_planned_on(
+    seconds: float, broken: set[str]
+) -> None:
+    with opened(policy="newest") as court:
+        left, right = company(court, phone="v1")
+        court.world.crm.edit("companies", left, phone="v2")
+        court.world.clock.advance(seconds)
+        court.world.erp.edit("customers", right, tel="v3")
+        court.read(LEFT, "account", left)
+        court.read(RIGHT, "account", right)
+        court.lose(LEFT, "account", left, "phone", {"phone": "v2"})
+        court.judge.ledger.process = "another"
+        court.write(LEFT, "account", UPDATE, left, version=court.world.crm.version("companies", left), phone="v3")
+        assert court.rules() == broken
+
+
 @pytest.mark.parametrize("looked", [True, False])
 def test_i7_the_journal_names_a_line_as_it_was_at_the_last_look(looked: bool) -> None:
     with opened(UNGUARDED) as court:

@@ -222,8 +222,8 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One write as it was sent first. seen: newest touch of its target that the sender had been shown by then; began:
-    the last number before its run; gap: turns between its sender's look at the target and this call, see `Turns`.
+    """One write as it was sent first. seen: touch of its target that it was planned on; began: the last number before
+    its sender's run; gap: turns between its sender's look at the target and this call, see `Turns`.
     """
 
     number: int

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from connector.model.records import Key, Op, Record, Version
+from connector.model.records import Key, Op, Record, Version, Write
 from connector.model.values import SIDES, Side
 from connector.testing.simulator.judge_things import MERGED, Call, Change, Edit, Held, Thing
 from connector.testing.simulator.judge_values import identity_of
@@ -73,11 +73,20 @@ class Ledger(Values):
             if write.token in self.calls:
                 self.unsure.add(write.token)  # sent again: its outcome was not known
             held = self.records.get((side, entity, write.key)) if write.key is not None else None
-            seen = held.seen.get(self.process, 0) if held is not None else 0
+            seen = self._planned_on(held, write) if held is not None else 0
             gap = self.turns.since_look(self.process, held)
             call = Call(self.number, self.run, self.process, at, write.op.value, seen, self.began, gap)
             self.calls.setdefault(write.token, call)
             self.latest[write.token] = call
+
+    def _planned_on(self, held: Held, write: Write) -> int:
+        """The touch of the target that the write goes by: that of the version it names, which only an answer tells.
+
+        Whoever sends a noted write first may be another process than the one that planned it, and may have looked at
+        nothing. Without a condition that cannot be: it is read again and marked as sent by the process that sends it.
+        """
+        named = held.made.get(write.version) if write.version is not None else None
+        return named if named is not None else held.seen.get(self.process, 0)
 
     def shown(self, side: Side, entity: str, records: Sequence[Record]) -> None:
         """An answer showed these records, as they are or as they once were."""
