@@ -133,7 +133,8 @@ def _not_created(drafter: Drafter, plan: ItemPlan, source: Side, survivors: Surv
         drafter.work.tally.extra["unconfirmed"] += 1
     elif plan.waits is not None:
         due = drafter.now + (drafter.spec.settle if not plan.waits else 6 * 3600)
-        drafter.hint(source, key, plan.reason, due, plan.waits or None)
+        seen = record.version if record is not None and item.link is None else None
+        drafter.hint(source, key, plan.reason, due, plan.waits or None, version=seen)
         drafter.draft.awaited.update([plan.waits] if plan.waits else [])
         if item.link is None and (source, key) not in drafter.work.behind:
             drafter.candidate(item, source)  # its partner may come before what it waits for

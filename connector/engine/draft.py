@@ -15,7 +15,7 @@ from connector.engine.item import Item
 from connector.engine.settle import Settlement, freeze, source_of
 from connector.engine.work import Work
 from connector.merge.base import Base
-from connector.model.records import Key, Op, Write
+from connector.model.records import Key, Op, Version, Write
 from connector.model.rows import (
     CandidateRow,
     ConflictRow,
@@ -98,8 +98,11 @@ class Rows:
 
     # ------------------------------------------------------------------------------------------------ rows
 
-    def hint(self, side: Side, key: Key, reason: str, due: float, waits: str | None = None) -> None:
-        self.draft.hints.append(HintRow(self.spec.kind, side, key, None, reason, due, 0, waits, self.now))
+    def hint(
+        self, side: Side, key: Key, reason: str, due: float, waits: str | None = None, *, version: Version | None = None
+    ) -> None:
+        """version: what is known of a record that no link knows: an older one decides nothing (I28)."""
+        self.draft.hints.append(HintRow(self.spec.kind, side, key, version, reason, due, 0, waits, self.now))
 
     def wait(self, item: Item) -> None:
         """Look at a record again when its write's outcome is known: what it showed meanwhile is not told twice."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -179,6 +179,7 @@ class Drafter(Rows):
             self.draft.awaited.update([plan.waits] if plan.waits else [])
             self._defer(side, str(item.keys[side]), name, plan.waits)
             self.work.tally.extra["deferred"] += 1
+            self._await_merge(item, plan.unit, [side.other])
         if verb in (Verb.HOLD, Verb.DEFER):
             self._note_put_off(thread, plan.unit)
         for side in _losers(thread.base, plan):
@@ -215,9 +216,9 @@ class Drafter(Rows):
             waits = waits if last.waits not in self.draft.awaited and waits in self.draft.awaited else last.waits
         self.hint(side, key, reason, self.now + WAITS, waits)
 
-    def _await_merge(self, item: Item, unit: Unit) -> None:
+    def _await_merge(self, item: Item, unit: Unit, sides: Collection[Side] = SIDES) -> None:
         """References that differ come to lead to one thing where either of theirs is merged: then it is looked at."""
-        for side in SIDES if len(unit.fields) == 1 else ():
+        for side in sides if len(unit.fields) == 1 else ():
             ref = item.decoded[side].values.get(unit.fields[0])
             if isinstance(ref, Ref):
                 self._defer(side, str(item.keys[side]), unit.name, f"{self.spec.kind_of(ref.entity)}/{side}/{ref.key}")

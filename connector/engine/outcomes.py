@@ -51,17 +51,19 @@ def take_outcome(work: Work, pending: Pending, outcome: Outcome, last: Last, at:
         last.unmade.append(thread.link.id)
         last.candidates.extend(candidate_of(work, thread.item, source))
     key = source_key if source_key is not None else str(pending.write.key)
+    # Without a link nothing else says which version was seen.
+    seen = pending.settlement.version if pending.op is Op.CREATE else None
     if isinstance(error, (StaleError, NotFoundError)):
         thread.result = "skipped"
         _note_seen(pending, outcome, last)
-        last.hints.append(HintRow(work.spec.kind, source, key, None, "moved under us", at, 1, None, at))
+        last.hints.append(HintRow(work.spec.kind, source, key, seen, "moved under us", at, 1, None, at))
     elif isinstance(error, TransientError):
         due = at + (error.after or 0.0)
         work.note_trouble(str(error))
-        last.hints.append(HintRow(work.spec.kind, source, key, None, f"try again: {error.code}", due, 1, None, at))
+        last.hints.append(HintRow(work.spec.kind, source, key, seen, f"try again: {error.code}", due, 1, None, at))
     elif isinstance(error, DeniedError):
         last.denied = error
-        last.hints.append(HintRow(work.spec.kind, source, key, None, "was denied", at, 1, None, at))
+        last.hints.append(HintRow(work.spec.kind, source, key, seen, "was denied", at, 1, None, at))
     else:
         last.journal.append(_refused(work, pending, at))
         last.dead.append(_dead_letter(work, pending, error, key, at))

@@ -1,14 +1,17 @@
-"""Reads back what an update of unknown outcome was sent to: whether it was done, or may still be."""
+"""Reads back what an update or a delete of unknown outcome was sent to: whether it was done, or may still be."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from connector.engine.effects import Effects, call
+from connector.engine.lease import fenced
 from connector.engine.likeness import shows
 from connector.engine.recovered import (
     REFUSED,
     Found,
+    close_intent,
     drop,
     is_old,
     note_seen,
@@ -96,3 +99,32 @@ def _refused_again(work: Work, row: IntentRow, error: ConnectorError, found: Fou
     work.note_trouble(str(error))
     work.leave(row.link, row.side, row.op)
     found.unsure[row.token] = sent  # this try was not done
+
+
+def look_for_deleted(
+    work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float
+) -> Effects[list[IntentRow]]:
+    """Read the targets of deletes: gone is done, changed is planned anew. Those that are as before, to be sent again.
+
+    Not found once is no proof: the delete stays open, and is done when its target is not found again, the settle time
+    later. Its link is left alone until then: planned anew, a source that came back would be deleted, too.
+    """
+    keys = [str(row.target) for row in rows]
+    records: Mapping[Key, Record] = yield from call(side, "read", work.spec.systems[side].object, keys)
+    again, noted = [], []
+    for row in rows:
+        record = records.get(str(row.target))
+        if record is None and (not row.attempts or at - (row.sent or at) < work.spec.settle):
+            work.leave(row.link, row.side, row.op)
+            noted.extend([] if row.attempts else [replace(row, sent=at, attempts=1)])
+        elif record is None or record.deleted:
+            close_intent(work, row, found, at)
+        elif record.version == row.pre_version:
+            again.append(row)
+            noted.extend([replace(row, attempts=0)] if row.attempts else [])
+        else:
+            note_seen(row, record, found)
+            drop(work, row, found, at, "changed before it was deleted")
+    if noted:
+        yield from fenced(work, lambda tx: tx.put_intents(noted))
+    return again

@@ -17,7 +17,8 @@
 | | | refusal, then planned again; |
 | | | not sent to the image of a record that was just read as merged away: dropped, the image stays as it is |
 | update | neither | after `settle`: read; shows what was sent: settle; else planned again |
-| delete | any | read: gone is done; unchanged: sent again; changed: planned again |
+| delete | any | read: gone is done; not found is gone when it is so again, the settle time later; unchanged: sent |
+| | | again; changed: planned again |
 """
 
 from __future__ import annotations
@@ -26,11 +27,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from connector.engine.effects import Effects, call, commit, look, now
 from connector.engine.likeness import assign, find_alike, find_tagged, own_unlinked
-from connector.engine.read_back import read_back
+from connector.engine.read_back import look_for_deleted, read_back
 from connector.engine.recovered import (
     REFUSED,
     Found,
-    close_intent,
     drop,
     is_old,
     note_seen,
@@ -308,18 +308,6 @@ def _deletes(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at
 
 
 def _delete(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[None]:
-    records: Mapping[Key, Record] = yield from call(
-        side, "read", work.spec.systems[side].object, [str(row.target) for row in rows]
-    )
-    again = []
-    for row in rows:
-        record = records.get(str(row.target))
-        if record is None or record.deleted:
-            close_intent(work, row, found, at)
-        elif record.version == row.pre_version:
-            again.append(row)
-        else:
-            note_seen(row, record, found)
-            drop(work, row, found, at, "changed before it was deleted")
+    again = yield from look_for_deleted(work, side, rows, found, at)
     if again:
         yield from send_again(work, side, again, found, at)

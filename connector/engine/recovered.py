@@ -42,9 +42,9 @@ def is_old(work: Work, row: IntentRow, record: Record, found: Found) -> bool:
 
 
 def drop(work: Work, row: IntentRow, found: Found, at: float, reason: str) -> None:
-    """Not applied: forget the intent and plan the record anew."""
+    """Not applied: forget the intent and plan the record anew. Without a link, only this says what was seen of it."""
     found.done.append(row.token)
-    _look_again(work, row, found, at, reason)
+    _look_again(work, row, found, at, reason, thaw(row.context).version if row.op == Op.CREATE else None)
 
 
 def _look_again(
@@ -128,7 +128,8 @@ def settle_intent(
     if row.op == Op.CREATE:
         found.released.extend(released_by([new]))
     if row.token not in found.done:
-        drop(work, row, found, at, "settled after an unknown outcome")
+        found.done.append(row.token)
+        _look_again(work, row, found, at, "settled after an unknown outcome")
     found.journal.append(
         JournalRow(at, work.run, work.spec.kind, link.id, row.side, record.key, "recovered", row.op, row.fields)
     )

@@ -47,7 +47,7 @@ class IntentRow:
 
     token: idempotency key and primary key. body, context: sealed (body as sent; context: what settling needs, such as
     the source side's values and versions). fields: units the body writes. attempts: tries after the first that were
-    refused.
+    refused; of a delete, 1 when its target was looked for and not found, at `sent`.
     """
 
     token: str

@@ -15,6 +15,24 @@ LEASE = "connector/engine/lease.py"
 
 IN_APPLY = (
     Mutant(
+        "old copy of what waits",
+        "A record that waits for another is created as a copy that lags behind shows it.",
+        "I28",
+        APPLY,
+        "record.version if record is not None and item.link is None else None",
+        "None",
+        ("tests/simulator/test_found.py an_old_copy_of_what_waits",),
+    ),
+    Mutant(
+        "old copy after a create",
+        "What could not be created is created as a copy that lags behind shows it.",
+        "I28",
+        OUTCOMES,
+        "pending.settlement.version if pending.op is Op.CREATE else None",
+        "None",
+        ("tests/simulator/test_found.py create_that_was_put_off",),
+    ),
+    Mutant(
         "intent not written",
         "A write goes out without the note from which a crash is recovered.",
         "3 T1, I11",

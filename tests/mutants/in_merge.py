@@ -83,6 +83,15 @@ IN_MERGE = (
         ("tests/unit/engine/test_engine_edits.py choice_that_cannot_be_written",),
     ),
     Mutant(
+        "merge not waited for beside a reference that leads nowhere",
+        "Of two references that differ, a merge is waited for only where nothing is linked.",
+        "2.3 rows 8 and 17, I26",
+        "connector/engine/drafter.py",
+        "            self._await_merge(item, plan.unit, [side.other])\n",
+        "",
+        ("tests/simulator/test_found.py one_that_is_put_out_of_use",),
+    ),
+    Mutant(
         "held as it was before our write",
         "What is held is not decided again after another field of its record was written.",
         "3 settle, I26",
