@@ -49,6 +49,13 @@ class Live:
             found[side] = shape.print(unit, encoding, side, self.link.id) if encoding is not None else None
         return Sides(found[Side.LEFT], found[Side.RIGHT])
 
+    def whole(self, shape: Shape, side: Side) -> bytes | None:
+        """The print of a side's record as a whole, as the engine makes it; None where it is gone."""
+        record, decoded = self.records.get(side), self.decoded.get(side)
+        if record is None or decoded is None or record.deleted or record.merged_into is not None:
+            return None
+        return shape.whole(shape.encodings(decoded.values), side, self.link.id)
+
 
 def read_links(app: App, name: str, links: Iterable[LinkRow]) -> dict[int, Live]:
     """Both sides of these links of a sync, in as few calls as the systems allow."""

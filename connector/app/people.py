@@ -168,7 +168,7 @@ def _resolve(app: App, sync: SyncConfig, ids: Sequence[str], side: Side) -> list
     live = read_links(app, sync.name, [links[row.link] for row in rows])
     spec = app.spec(sync.name)
     shape = Shape(spec, app.vault)
-    fresh = [row if row.unit == RECORD else _reprinted(row, live[row.link], shape) for row in rows]
+    fresh = [_reprinted(row, live[row.link], shape) for row in rows]
     with app.store.begin() as tx:
         tx.put_conflicts(fresh)
         for row in fresh:
@@ -190,7 +190,13 @@ def _resolve(app: App, sync: SyncConfig, ids: Sequence[str], side: Side) -> list
 
 
 def _reprinted(row: ConflictRow, live: Live, shape: Shape) -> ConflictRow:
-    """The row over the values both sides show now: the engine honours a choice for exactly these."""
+    """The row over the values both sides show now: the engine honours a choice for exactly these.
+
+    That a record is not found now proves nothing: what a run noted of it stays.
+    """
+    if row.unit == RECORD:
+        wholes = Sides(*(live.whole(shape, side) or row.prints[side] for side in SIDES))
+        return replace(row, prints=wholes, choice=None)
     prints = live.prints(shape.spec, shape, row.unit)
     if prints.left is None or prints.right is None:
         raise RejectedError(

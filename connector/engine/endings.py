@@ -21,6 +21,7 @@ from connector.ports import Tx
 DELETE = "delete"
 RESTORED = "restored"
 CHANGED = "deleted and changed"
+CHANGED_AGAIN = "deleted, and changed after a decision"
 UNDELETABLE = "deleted, and this kind cannot be deleted there"
 
 
@@ -150,6 +151,9 @@ def _held_or_decided(drafter: Drafter, thread: Thread, reason: str) -> None:
         return
     gone = deleted_side(item)
     if reason in (CHANGED, CHILDREN) and conflict.choice is gone:
+        if reason == CHANGED and conflict.prints[gone.other] != item.wholes.get(gone.other):
+            _hold(drafter, thread, CHANGED_AGAIN)  # chosen over another record than would go now
+            return
         record = item.records[gone.other]
         settlement = Settlement(item.keys[gone], None, None, {}, ["*", *item.conflicts], None, [], {}, True)
         thread.result = "updated"

@@ -111,6 +111,15 @@ IN_MERGE = (
         ("tests/unit/engine/test_engine_endings.py deleted_here", "tests/invariants/test_i17_to_i18.py i17"),
     ),
     Mutant(
+        "chosen to delete whatever it shows",
+        "A record that a person chose to delete is deleted with what was typed after the choice.",
+        "I17, principle 3",
+        "connector/engine/endings.py",
+        "        if reason == CHANGED and conflict.prints[gone.other] != item.wholes.get(gone.other):\n",
+        "        if False:\n",
+        ("tests/unit/engine/test_engine_endings.py asked_about_again", "tests/simulator/test_found.py typed_after"),
+    ),
+    Mutant(
         "missing taken for deleted",
         "A record that was not listed is as good as deleted.",
         "I16, 2.2",

@@ -87,6 +87,30 @@ def test_i7_what_was_merged_is_agreed_on_when_both_writes_had_an_answer(first: S
         assert court.rules() == (set() if lost else {"I7"})
 
 
+@pytest.mark.parametrize("first", list(Side))
+@pytest.mark.parametrize("lost", [True, False])
+def test_i7_half_of_a_merged_value_is_known_whichever_of_its_two_writes_came_first(first: Side, lost: bool) -> None:
+    with opened(policy="functions") as court:
+        left, right = company(court)
+        court.world.crm.edit("companies", left, notes="a")
+        court.world.erp.edit("customers", right, remarks="b")
+        for side in (first, first.other):
+            if side is LEFT:
+                court.write(LEFT, "account", UPDATE, left, lost=lost, notes="a, b")
+            else:
+                court.write(RIGHT, "account", UPDATE, right, remarks="a, b")
+        court.judge.run_ended(report(created=1, updated=1))
+        court.world.crm.edit("companies", left, notes="c")
+        court.read(LEFT, "account", left)
+        court.read(RIGHT, "account", right)
+        for side in (first.other, first):
+            if side is LEFT:
+                court.write(LEFT, "account", UPDATE, left, notes="b, c")
+            else:
+                court.write(RIGHT, "account", UPDATE, right, remarks="b, c")
+        assert court.rules() == (set() if lost else {"I7"})
+
+
 @pytest.mark.parametrize("again", [True, False])
 def test_i7_a_line_of_the_journal_names_no_value_that_was_typed_after_it(court: Court, again: bool) -> None:
     left, right = company(court, phone="v1")

@@ -123,6 +123,33 @@ def test_i17_a_record_is_deleted_with_a_value_the_other_side_never_had(court: Co
     assert court.rules() == {"I17"}
 
 
+@pytest.mark.parametrize(("typed", "broken"), [("", set()), ("v2", set()), ("v3", {"I17"})])
+def test_i17_a_person_chose_to_delete_what_it_showed_then(court: Court, typed: str, broken: set[str]) -> None:
+    left, right = company(court, phone="v1")
+    court.world.crm.remove("companies", left)
+    court.world.erp.edit("customers", right, tel="v2")
+    court.judge.decided(1, "*", LEFT)
+    if typed:
+        court.world.erp.edit("customers", right, tel="v4")
+        court.world.erp.edit("customers", right, tel=typed)
+    court.read(RIGHT, "account", right)
+    court.write(RIGHT, "account", DELETE, right)
+    assert court.rules() == broken
+
+
+def test_i17_a_person_chose_to_keep_what_is_deleted_by_a_later_choice(court: Court) -> None:
+    left, right = company(court, phone="v1")
+    court.world.crm.remove("companies", left)
+    court.world.erp.edit("customers", right, tel="v2")
+    court.judge.decided(1, "*", RIGHT)
+    court.world.erp.edit("customers", right, tel="v3")
+    court.judge.decided(1, "*", LEFT)
+    court.world.erp.edit("customers", right, tel="v2")
+    court.read(RIGHT, "account", right)
+    court.write(RIGHT, "account", DELETE, right)
+    assert court.rules() == {"I17"}
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_i17_a_line_added_and_dropped_again_is_no_difference(there: bool) -> None:
     with opened() as court:

@@ -420,7 +420,7 @@ def test_i19_a_choice_that_was_never_carried_out(edited: bool) -> None:
         assert court.rules(rest=True) == (set() if edited else {"I19"})
 
 
-@pytest.mark.parametrize(("chosen", "broken"), [(LEFT, set()), (RIGHT, {"I19"})])
+@pytest.mark.parametrize(("chosen", "broken"), [(LEFT, set()), (RIGHT, {"I17", "I19"})])
 def test_i19_a_record_a_person_chose_to_keep_is_not_deleted(court: Court, chosen: Side, broken: set[str]) -> None:
     left, right = company(court, phone="v1")
     court.world.erp.edit("customers", right, tel="v3")

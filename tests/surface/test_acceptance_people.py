@@ -66,6 +66,7 @@ def test_a_record_deleted_here_and_changed_there_is_held_until_a_person_says(tmp
         assert world.erp.get("customers", right)["industry"] == "Edited"
         (waiting,) = world.json("conflicts", "list")["conflicts"]
         assert waiting["reason"].startswith("deleted and changed")
+        world.erp.edit("customers", right, industry="Again")  # a choice counts for what is shown when it is made
         assert world.run("conflicts", "resolve", waiting["id"], "--take", take).code == 0
         assert (right in world.erp.all("customers")) is (take == "erp")
         assert world.crm.all("companies") == {}

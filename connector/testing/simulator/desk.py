@@ -38,11 +38,12 @@ class Desk:
         spec, row = rows[place % len(rows)]
         with self.world.store.look() as tx:
             link = tx.links_by_id([row.link])[row.link]
-        if row.unit != "*":
-            prints = self._prints(spec, link, row.unit)
-            if prints.left is None or prints.right is None:
-                return False
-            row = replace(row, prints=prints, choice=None)
+        prints = self._prints(spec, link, row.unit)
+        if row.unit == "*":
+            prints = Sides(*(prints[side] or row.prints[side] for side in SIDES))
+        elif prints.left is None or prints.right is None:
+            return False
+        row = replace(row, prints=prints, choice=None)
         self.decided(link, row.unit, side)
         now = self.world.clock.now()
         keys = {side: key for side in SIDES if (key := link.keys[side]) is not None}
@@ -53,7 +54,7 @@ class Desk:
         return True
 
     def _prints(self, spec: SyncSpec, link: LinkRow, unit: str) -> Sides[bytes | None]:
-        """The unit's prints as both systems show it now; None where one does not."""
+        """The unit's prints, or the record's, as both systems show it now; None where one does not."""
         shape = Shape(spec, self.world.vault)
         found: Sides[bytes | None] = Sides(None, None)
         for side in SIDES:
@@ -61,9 +62,11 @@ class Desk:
             mapping = spec.systems[side].mapping
             row = next((r for r in system.rows(mapping.object) if r.key == link.keys[side] and alive(r)), None)
             if row is not None:
-                encoding = shape.encodings(mapping.decode(row.fields).values).get(unit)
-                if encoding is not None:
-                    found = found.with_(side, shape.print(unit, encoding, side, link.id))
+                encodings = shape.encodings(mapping.decode(row.fields).values)
+                if unit == "*":
+                    found = found.with_(side, shape.whole(encodings, side, link.id))
+                elif unit in encodings:
+                    found = found.with_(side, shape.print(unit, encodings[unit], side, link.id))
         return found
 
     def retry(self) -> int:

@@ -267,7 +267,10 @@ class Judge:
         return call is not None and call.process != self.process
 
     def _halted(self, halted: Halted) -> None:
-        """I18: a run that a guard stopped before its first write has written nothing new."""
+        """I18: a run that a guard stopped before its first write has written nothing new.
+
+        What a run before it had noted is sent ahead of any plan (3.1): that one's guards had let it through.
+        """
         if "Nothing was written" in str(halted):
             for change in self._this_run:
                 if self._decided_now(change):

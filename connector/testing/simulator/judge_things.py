@@ -106,7 +106,7 @@ class Edit:
     @property
     def was_merged(self) -> bool:
         """Whether the other side had it, as a part of what a merge function made: a base is a pair, of what one side
-        showed and of what was brought to the other for it.
+        showed and of what was brought to the other for it. Which of the two writes of it came first does not matter.
         """
         return any(made.by == MERGED and any(side.other in self.sides for side in made.brought) for made in self.over)
 

@@ -334,6 +334,18 @@ class WinnerRules:
         if choice is not None and all(mate.last <= choice.number for mate in mates):
             self.verdicts.find("I19", f"{held}: deleted, and a person had chosen to keep it")
 
+    def was_seen(self, held: Held, unit: str) -> bool:
+        """Whether the record showed this of the unit when a person chose that it goes."""
+        choice = self.choices.get((held.side, held.entity, held.key, "*"))
+        while choice is not None:
+            number = choice.number
+            shows = next((shows for at, _, shows in reversed(held.versions) if at <= number), {})
+            edit = shows.get(unit)
+            if choice.side is held.side.other and edit is not None and self.ledger.same(edit.value, held.now.get(unit)):
+                return True
+            choice = choice.before
+        return False
+
     def at_rest(self, entity: str, rows: Rows, names: Callable[[Side, Key], bool]) -> None:
         """I19: no choice is left that was never carried out, where nothing else has happened to the unit since."""
         links = {link.id: link for link in rows.links}

@@ -209,8 +209,7 @@ class WriteRules(LossRules):
         policy = self.world.specs[held.entity].deletes
         if policy != "propagate" and not chosen:
             self.verdicts.find("I15", f"{held}: deleted under the policy `{policy}`, and nobody had decided so")
-        if not chosen:
-            self._unsettled(change)
+        self._unsettled(change)
         self.winners.deleted(change)
 
     def _forgot_delete(self, mate: Held) -> bool:
@@ -224,7 +223,7 @@ class WriteRules(LossRules):
         return not self.world.look("tombstones", self.world.specs[mate.entity].kind, mate.side, [mate.key])
 
     def _unsettled(self, change: Change) -> None:
-        """I17: nothing goes with a deleted record that the other side never had."""
+        """I17: nothing goes with a deleted record that the other side never had, nor a person saw who chose so."""
         held = change.held
         units = {unit.name for unit in self.world.specs[held.entity].units}
         for unit, edit in held.shows.items():
@@ -234,6 +233,8 @@ class WriteRules(LossRules):
                 continue
             if self.leaves_no_trace(held.entity, edit) or edit.was_merged:
                 continue  # the record is as it was agreed on
+            if self.winners.was_seen(held, unit):
+                continue
             what = f"{held}: deleted with {edit}, which was never on the other side"
             if str(change.touch.token) in self.earlier:
                 self.verdicts.limit("I17", f"{what}: its mapping was another one then")

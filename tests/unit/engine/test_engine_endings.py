@@ -137,6 +137,39 @@ def test_a_record_deleted_here_and_changed_there_is_held(world: World, gone: Sid
     assert world.conflicts() == []
 
 
+@pytest.mark.parametrize("gone", list(Side))
+@pytest.mark.parametrize("policy", ["propagate", "ask"])
+def test_a_record_that_changes_after_a_person_chose_to_delete_it_is_asked_about_again(
+    world: World, gone: Side, policy: str
+) -> None:
+    world.specs["account"] = replace(world.specs["account"], deletes=policy)
+    ((left, right),) = linked(world).items()
+
+    def edit(value: str) -> None:
+        if gone is Side.LEFT:
+            world.erp.edit("customers", right, tel=value)
+        else:
+            world.crm.edit("companies", left, phone=value)
+
+    if gone is Side.LEFT:
+        world.crm.remove("companies", left)
+    else:
+        world.erp.remove("customers", right)
+    if policy == "propagate":
+        edit("before")
+    world.sync()
+    world.choose("account", "*", gone)
+    edit("after")
+    world.sync()
+    assert world.conflicts() == [("*", "deleted, and changed after a decision")]
+    world.sync()
+    assert len(world.crm.live("companies")) + len(world.erp.live("customers")) == 1
+    world.choose("account", "*", gone)
+    world.sync()
+    assert len(world.crm.live("companies")) + len(world.erp.live("customers")) == 0
+    assert world.conflicts() == []
+
+
 def test_a_record_that_changes_just_before_its_delete_is_not_deleted(world: World) -> None:
     ((left, right),) = linked(world).items()
     world.crm.remove("companies", left)
