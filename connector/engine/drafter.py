@@ -349,7 +349,11 @@ class Drafter(Rows):
         writes = unit.lines.writes[side] or []
         settlement.lines = settled_lines(self.work, source, thread.link.id, writes, lines)
         settlement.removed = unit.lines.removed[side] if unit.lines.removed is not None else []
-        thread.base.lines = unit.lines.base
+        if thread.base.lines is None:
+            # Not agreed on before the write is done: should it be lost, both lists are compared as on a first link.
+            settlement.table = unit.lines.base
+        else:
+            thread.base.lines = unit.lines.base
 
 
 def field_of(error: NoImageError, values: Mapping[str, Value]) -> str | None:
@@ -359,7 +363,7 @@ def field_of(error: NoImageError, values: Mapping[str, Value]) -> str | None:
 
 
 def _losers(base: Base, plan: UnitPlan) -> list[Side]:
-    """Sides whose value is given up. Where lists of lines are written on both, each in doubt may lose a line."""
-    both = plan.unit.is_lines and plan.decision.verb is Verb.MERGE
-    doubted = {side for side in SIDES if both and (plan.unit.name, side is Side.LEFT) in base.doubted}
+    """Sides whose value is given up. What is merged into a side in doubt may be less, or more, than was typed there."""
+    merged = plan.values if plan.decision.verb is Verb.MERGE else ()
+    doubted = {side for side in merged if (plan.unit.name, side is Side.LEFT) in base.doubted}
     return [side for side in SIDES if side is plan.decision.loser or side in doubted]

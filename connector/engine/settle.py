@@ -15,7 +15,7 @@ from connector.engine.settle_lines import LineSettler, Prints, SettledLine, Trus
 from connector.engine.shape import ABSENT, is_blank
 from connector.engine.work import Work
 from connector.mapping.translate import Decoded
-from connector.merge.base import LINE, Base, Pair, pack
+from connector.merge.base import LINE, Base, LineBase, Pair, pack
 from connector.merge.lines import LineWrite
 from connector.merge.oscillation import note_writes
 from connector.model.canonical import CANON_REV, dump
@@ -33,7 +33,8 @@ class Settlement(msgspec.Struct, array_like=True):
     layout: how the units were read. written: prints of what an update writes.
     match: prints by which the source record of a create is matched, should it not be made. halves: of what is shared,
     what the target showed when it was planned: a base that has it on the target's side knows the other write as done.
-    image: of a record that is put out of use, its print before that.
+    image: of a record that is put out of use, its print before that. table: where no lines were agreed on before, those
+    that were alike when the write was planned.
     """
 
     source_key: str | None
@@ -52,6 +53,7 @@ class Settlement(msgspec.Struct, array_like=True):
     match: list[bytes] = []
     halves: Prints = {}
     image: bytes | None = None
+    table: list[LineBase] = []
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -130,8 +132,10 @@ def settle(
     if settlement.lines is not None:
         lines, wanted = decoded.values.get("lines"), values.get("lines")
         settler = LineSettler(work, link.id, base, target, trust)
-        settler.settle(settlement.lines, settlement.removed, lines, wanted)
+        settler.settle(settlement.lines, settlement.removed, settlement.table, lines, wanted)
         _doubt(base, "lines", target, trust)
+        if settler.guessed:  # what was sent may have been on its own side only, and is named when it is overwritten
+            _doubt(base, "lines", target.other, trust)
         base.prints.pop("lines", None)  # nobody has yet looked at what else the list shows
         agreed = trust is Trust.OWN and "lines" in settlement.units and "lines" not in settlement.shared
         if "lines" in shown and agreed and settler.agreed(lines):
@@ -174,6 +178,8 @@ def _settle_units(
     for unit, source_print in settlement.units.items():
         if doubtful and settled.get(unit) != shown.get(unit):
             _was_on_both(base, unit, settled.get(unit, ABSENT))
+            if unit in settlement.halves and unit in shown:
+                _typed_over(work, link, base, unit, settlement, target, shown[unit])
         elif unit in settlement.shared:
             _settle_half(work, link, base, unit, settlement, target, settled, values)
         elif unit == "lines" or unit not in settled or unit not in shown:
@@ -196,6 +202,14 @@ def _was_on_both(base: Base, unit: str, sent: bytes) -> None:
     """What was sent may have been on both sides: whichever is empty is not filled as if it never held a value."""
     if unit not in base.prints and not is_blank(sent):
         base.doubted = base.doubted | {(unit, True), (unit, False)}
+
+
+def _typed_over(
+    work: Work, link: int, base: Base, unit: str, settlement: Settlement, target: Side, shown: bytes
+) -> None:
+    """Somebody typed over a merged value, or over what was there before it: nobody knows, so it is named if merged."""
+    if unit != "lines" and settlement.halves[unit] != work.shape.print(unit, shown, target, link):
+        base.doubted = base.doubted | {(unit, target is Side.LEFT)}
 
 
 def _settle_half(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -54,14 +54,29 @@ class SettledLine(msgspec.Struct, array_like=True):
     prints: Prints
 
 
-def _likest(body: Line, lines: Sequence[Line]) -> Line | None:
-    """The line that shows most of what was sent, if there is one that shows most: somebody changed the rest since."""
+def _same(body: Line | None, lines: Iterable[Line]) -> Line | None:
+    """The first line that shows what was sent."""
+    return next((line for line in lines if body is not None and shows(line.values, body.values)), None)
+
+
+def _likest(body: Line, lines: Sequence[Line], naming: Sequence[str]) -> Line | None:
+    """The line that shows most of what was sent, if there is one that shows most: somebody changed the rest since.
+
+    What it is called says more than its figures do: those are what people correct.
+    """
     wanted = {name: value for name, value in body.values.items() if value not in (None, "")}
-    ranked = sorted(lines, key=lambda line: _alike(line, wanted), reverse=True)
-    if not ranked or 2 * _alike(ranked[0], wanted) < len(wanted) or _alike(ranked[0], wanted) == 0:
+    named = {name: wanted[name] for name in naming if name in wanted}
+
+    def rank(line: Line) -> tuple[bool, int]:
+        return bool(named) and _alike(line, named) == len(named), _alike(line, wanted)
+
+    ranked = sorted(lines, key=rank, reverse=True)
+    if not ranked or not any(rank(ranked[0])):
         return None
-    unique = len(ranked) == 1 or _alike(ranked[1], wanted) < _alike(ranked[0], wanted)
-    return ranked[0] if unique else None
+    same_name, alike = rank(ranked[0])
+    if not same_name and 2 * alike < len(wanted):
+        return None
+    return ranked[0] if len(ranked) == 1 or rank(ranked[1]) < rank(ranked[0]) else None
 
 
 def _alike(line: Line, wanted: Mapping[str, Value]) -> int:
@@ -69,7 +84,7 @@ def _alike(line: Line, wanted: Mapping[str, Value]) -> int:
 
 
 class LineSettler:
-    """Settles the lines of one write."""
+    """Settles the lines of one write. guessed: a line that shows something else is taken for one that was sent."""
 
     def __init__(self, work: Work, link: int, base: Base, target: Side, trust: Trust) -> None:
         self.work = work
@@ -77,6 +92,7 @@ class LineSettler:
         self.base = base
         self.target = target
         self.trust = trust
+        self.guessed = False
         self._shown: dict[Key, Prints] = {}
 
     def agreed(self, shown: Value) -> bool:
@@ -97,24 +113,43 @@ class LineSettler:
             self._shown[key] = self.work.shape.line_prints(line, self.target, self.link)
         return self._shown[key]
 
-    def settle(self, written: Sequence[SettledLine], removed: Sequence[Pair], shown: Value, sent: Value) -> None:
-        """Bring the line table of the base up to date. shown, sent: lists of lines, or something else: no lines."""
+    def settle(
+        self,
+        written: Sequence[SettledLine],
+        removed: Sequence[Pair],
+        table: Sequence[LineBase],
+        shown: Value,
+        sent: Value,
+    ) -> None:
+        """Bring the line table of the base up to date. shown, sent: lists of lines, or something else: no lines.
+
+        table: what it starts from where there is none.
+        """
         if not isinstance(shown, tuple):
             return
         lines = [line for line in shown if isinstance(line, Line)]
         bodies: list[Line | None] = [line for line in sent if isinstance(line, Line)] if isinstance(sent, tuple) else []
         if self.trust is Trust.OWN or len(bodies) != len(written):
             bodies = [None] * len(written)
-        self._drop({(left.decode(), right.decode()) for left, right in removed}, lines)
-        fresh = self._fresh(written, lines)
-        for entry, body in zip(written, bodies, strict=True):
+        first, came = self.base.lines is None, not any(entry.key is None for entry in written)
+        if first:
+            self.base.lines = list(table)
+        ended = {(left.decode(), right.decode()) for left, right in removed}
+        self._drop(ended, lines)
+        fresh = self._fresh(written, ended, lines)
+        # First those that show as they were sent: none of them is what became of another.
+        pairs = sorted(zip(written, bodies, strict=True), key=lambda pair: _same(pair[1], fresh.values()) is None)
+        for entry, body in pairs:
             line = self._find(entry, body, lines, fresh)
+            came = came or (entry.key is None and line is not None)
             if line is not None and entry.source is not None and line.key is not None:
                 fresh.pop(line.key, None)
                 self._agree(entry, line, body)
             elif line is None and entry.key is None and self.trust is Trust.APPLIED and entry.source is not None:
                 row = self._row(entry.source, GONE + entry.source)
                 row.prints = {name: self._pair(print_, NONE) for name, print_ in entry.prints.items()}
+        if first and self.trust.doubtful and not came:
+            self.base.lines = None  # none of its new lines is there: both lists are still to be agreed on
 
     def _drop(self, removed: set[tuple[str, str]], lines: Sequence[Line]) -> None:
         """Pairs that ended with the write; unless it may not have been done, and the line is still there."""
@@ -126,9 +161,16 @@ class LineSettler:
             if (row.left, row.right) not in removed or (row.left, row.right)[index] in keys
         ]
 
-    def _fresh(self, written: Sequence[SettledLine], lines: Sequence[Line]) -> dict[Key, Line]:
-        """Lines that may have come with this write, in the order the target shows them."""
-        taken = {entry.key for entry in written}
+    def _fresh(
+        self, written: Sequence[SettledLine], removed: set[tuple[str, str]], lines: Sequence[Line]
+    ) -> dict[Key, Line]:
+        """Lines that may have come with this write, in the order the target shows them: those it had not before.
+
+        A line that was to go was there before; one that was to come back was not.
+        """
+        own, other = (1, 0) if self.target is Side.RIGHT else (0, 1)
+        sources = {entry.source for entry in written}
+        taken = {entry.key for entry in written} | {pair[own] for pair in removed if pair[other] not in sources}
         if self.trust is not Trust.OWN:
             taken |= {row.right if self.target is Side.RIGHT else row.left for row in self.base.lines or ()}
         return {line.key: line for line in lines if line.key is not None and line.key not in taken}
@@ -145,8 +187,7 @@ class LineSettler:
             return next(iter(fresh.values()), None)
         if body is None:
             return None
-        same = next((line for line in fresh.values() if shows(line.values, body.values)), None)
-        return same or _likest(body, list(fresh.values()))
+        return _same(body, fresh.values()) or _likest(body, list(fresh.values()), self.work.shape.line_names)
 
     def _agree(self, entry: SettledLine, line: Line, body: Line | None) -> None:
         shown = self._prints(line)
@@ -157,6 +198,7 @@ class LineSettler:
         sure = not self.trust.doubtful or (self.trust is Trust.PARTLY and entry.key is None)
         for name, source in entry.prints.items():
             if name in shown and (shown[name] == wanted.get(name) or sure):
+                self.guessed |= self.trust is Trust.PARTLY and shown[name] != wanted.get(name)
                 row.prints[name] = self._pair(source, wanted.get(name, shown[name]))
 
     def _row(self, source: Key, own: Key) -> LineBase:

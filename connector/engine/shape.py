@@ -11,6 +11,7 @@ from connector.mapping.translate import Mapping as SystemMapping
 from connector.merge.base import LINE
 from connector.merge.rules import Unit
 from connector.model.canonical import CANON_REV, NULL, encode
+from connector.model.entities import FieldType
 from connector.model.values import SIDES, Line, Ref, Side, Value, Values
 from connector.ports import Vault
 
@@ -89,6 +90,8 @@ class Shape:
             side: tuple((name, person("lines." + name, side)) for name in self.line_fields) for side in SIDES
         }
         self.line_refs = tuple(name for name in self.line_fields if lines and lines.lines[name].ref)
+        texts = (name for name in self.line_fields if lines and lines.lines[name].type is FieldType.TEXT)
+        self.line_names = tuple(texts)
         self.refs: tuple[str, ...] = tuple(
             field for unit in spec.units for field in unit.fields if spec.entity.fields[field].ref
         )

@@ -46,7 +46,9 @@ class LineWrite:
 
 @dataclass(slots=True)
 class LinesPlan:
-    """writes: the whole list each side should hold, or None. removed: base pairs that end when that write settles.
+    """writes: the whole list each side should hold, or None.
+
+    removed: pairs that end when that write settles; of a line that never had a partner, one key is empty.
 
     base: the line table after what needs no write (adopted fields, lines gone on both sides).
     """
@@ -367,8 +369,10 @@ def _merge_alone(
         if unit.drift is Drift.REPORT:
             work.conflict = True
         elif unit.drift is Drift.RESTORE or undecided:
-            del work.keep[side][str(line.key)]
+            own = str(line.key)
+            del work.keep[side][own]
             work.touched.add(side)
+            work.removed[side].append((own.encode(), b"") if side is Side.LEFT else (b"", own.encode()))
             work.note(Decision(Verb.KEEP, 10, side))
     else:
         _add(work, side, line, tools)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from connector.errors import UncertainError
 from connector.merge.rules import Drift, Flow, Policy
 from connector.model.values import Side
-from connector.testing.world import World, account
+from connector.testing.world import FULL, World, account, make_world
 
 
 def linked(world: World, **fields: Any) -> tuple[str, str]:
@@ -329,6 +332,27 @@ def test_a_merge_function_joins_both_edits_and_leaves_both_sides_at_their_base(w
     world.crm.edit("companies", left, notes=None)
     world.sync()
     assert world.erp.get("customers", right)["remarks"] is None
+
+
+@pytest.mark.parametrize("typed", ["20", None])
+def test_what_is_typed_over_a_merged_value_of_which_nobody_knows_is_named(tmp_path: Path, typed: str | None) -> None:
+    blind = replace(FULL, conditional_write=False, idempotency=0.0)
+    world = make_world(tmp_path, blind, blind)
+    world.rule("account", credit_limit={"function": "add_changes", "sealed": True})
+    left, right = linked(world, credit_limit="10")
+    world.crm.edit("companies", left, credit_limit="12")
+    world.erp.edit("customers", right, limit="15")
+    world.crm.fail("write", UncertainError("lost"), after=typed is not None)
+    world.sync()
+    if typed:
+        world.crm.edit("companies", left, credit_limit=typed)
+    world.clock.advance(4000)
+    world.sync()
+    shown = {world.crm.get("companies", left)["credit_limit"], world.erp.get("customers", right)["limit"]}
+    assert {Decimal(value) for value in shown} == {Decimal(25 if typed else 17)}
+    lines = [row for row in world.look("journal", None, None, None, 100) if row.event == "overwritten"]
+    assert [(row.side, row.fields) for row in lines] == ([(Side.LEFT, "credit_limit")] if typed else [])
+    world.store.close()
 
 
 @pytest.mark.parametrize("refuser", list(Side))

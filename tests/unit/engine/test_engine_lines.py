@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from connector.errors import UncertainError
 from connector.merge.rules import Policy
 from connector.model.records import Op
+from connector.model.rows import LinkState
 from connector.model.values import Side
 from connector.testing.tables import BUSY
 from connector.testing.world import World, account, line, total
@@ -310,3 +312,36 @@ def test_a_removed_line_stays_removed_when_the_write_that_removes_it_fails_at_fi
     world.settle("order")
     assert [row["text"] for row in world.erp.get("orders", order)["positions"]] == ["one"]
     assert [row["description"] for row in world.crm.get("deals", deal)["lines"]] == ["one"]
+
+
+@pytest.mark.parametrize("error", [BUSY, UncertainError("no answer")])
+def test_lines_that_were_never_agreed_on_are_compared_again_when_their_first_write_is_lost(
+    world: World, error: Exception
+) -> None:
+    left, right = order(world, "1", "2")
+    row = positions(world, right)[1]
+    world.erp.edit("orders", right, positions=[positions(world, right)[0], {**row, "qty": "7", "price": "9"}])
+    world.lose_store()
+    world.rule("order", lines={"policy": Policy.LEFT, "initial": Policy.LEFT})
+    world.sync("account")
+    world.sync("product")
+    world.erp.fail("write", error, object="orders", op=Op.UPDATE, times=3)
+    world.sync("order")
+    world.settle("order")
+    assert [row["quantity"] for row in deal(world, left)] == ["1", "2"]
+    assert agree(world, left, right)
+    assert [link.state for link in world.links("order")] == [LinkState.LINKED]
+
+
+def test_an_added_line_is_known_by_its_name_whatever_became_of_its_figures(world: World) -> None:
+    left, right = order(world, "1")
+    world.with_idempotency(0.0)
+    added = {**deal(world, left)[0], "id": None, "description": "another", "product_id": None, "quantity": "3"}
+    world.crm.edit("deals", left, lines=[deal(world, left)[0], added])
+    world.erp.fail("write", UncertainError("no answer"), after=True, object="orders", op=Op.UPDATE)
+    world.sync("order")
+    rows = positions(world, right)
+    world.erp.edit("orders", right, positions=altered(rows, 1, qty="4", price="5"))
+    world.settle("order")
+    assert [row["quantity"] for row in deal(world, left)] == ["1", "4"]
+    assert agree(world, left, right)
