@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from judge_world import Court, company, ids, opened, order, positions, report
 
+from connector.errors import DeniedError
 from connector.merge.functions import FUNCTIONS
 from connector.model.records import Op
 from connector.model.values import Side, shown_value
@@ -109,6 +110,35 @@ def test_i7_half_of_a_merged_value_is_known_whichever_of_its_two_writes_came_fir
             else:
                 court.write(RIGHT, "account", UPDATE, right, remarks="b, c")
         assert court.rules() == (set() if lost else {"I7"})
+
+
+@pytest.mark.parametrize("first", list(Side))
+@pytest.mark.parametrize("both", [True, False])
+def test_i7_a_merged_value_that_came_to_both_sides_may_be_merged_over_though_the_run_failed(
+    first: Side, both: bool
+) -> None:
+    """What that run had settled is durable; half of a merged value is none."""
+    with opened(policy="functions") as court:
+        left, right = company(court)
+        court.world.crm.edit("companies", left, notes="a")
+        court.world.erp.edit("customers", right, remarks="b")
+
+        def write(side: Side, notes: str) -> None:
+            key, name = (left, "notes") if side is LEFT else (right, "remarks")
+            court.write(side, "account", UPDATE, key, **{name: notes})
+
+        write(first, "a, b")
+        court.judge.run_ended(report(created=1, updated=1))
+        if both:
+            write(first.other, "a, b")
+        court.judge.run_ended(DeniedError("it failed"))
+        notes = {first: "a, b, c", first.other: "z"}
+        court.world.crm.edit("companies", left, notes=notes[LEFT])
+        court.world.erp.edit("customers", right, remarks=notes[RIGHT])
+        for side in (first, first.other):
+            court.read(side, "account", left if side is LEFT else right)
+            write(side, "c, z")
+        assert ("I7" in court.rules()) is not both
 
 
 @pytest.mark.parametrize("again", [True, False])

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from decimal import Decimal
 
 from connector.model.records import Key
-from connector.model.values import Money, Side
+from connector.model.values import SIDES, Money, Side
 from connector.testing.simulator.judge_things import MERGED, Edit
 
 Place = tuple[Side, Key]
@@ -74,5 +74,10 @@ def _bases(edits: Iterable[Edit], pair: tuple[Edit, Edit], place: Place, *, lost
 
 
 def _was_on_both(edit: Edit) -> bool:
-    """What a merge function made stands for both sides from the start, and is shown by both later."""
-    return edit.was_merged or (edit.settled and (edit.by != MERGED or edit.is_agreed))
+    """What a merge function made stands for both sides from the start, and is shown by both later.
+
+    That it came to both is enough: a run that failed may have settled the second of its writes before, which is durable
+    (protocol 3, T3), whatever else that run was shown.
+    """
+    came = len(edit.brought) == len(SIDES) or edit.is_agreed
+    return edit.was_merged or (edit.settled and (edit.by != MERGED or came))
