@@ -14,7 +14,7 @@ from connector.engine.children import CHILDREN
 from connector.engine.draft import WAITS, Draft, Pending, Thread
 from connector.engine.drafter import Drafter
 from connector.engine.effects import Call, Effects, commit, now
-from connector.engine.endings import close, deleted_side, end, lead_on, merged_alone, store_aliases
+from connector.engine.endings import close, deleted_side, end, merged_alone, store_aliases
 from connector.engine.item import Item, ItemPlan
 from connector.engine.lease import fence
 from connector.engine.outcomes import Last, take_outcome
@@ -113,7 +113,8 @@ def _draft(drafter: Drafter, plan: ItemPlan, survivors: Survivors) -> Thread:
     if plan.step in (Step.KEEP, Step.MERGE):
         return drafter.merge(plan)
     if item.fresh:
-        return _not_yet(drafter, item) if plan.step is Step.WAIT else _not_linked(drafter, item, survivors)
+        assert plan.step is Step.WAIT  # what has ended is nobody's mate
+        return _not_yet(drafter, item)
     return end(drafter, plan, survivors)
 
 
@@ -145,18 +146,6 @@ def _not_created(drafter: Drafter, plan: ItemPlan, source: Side, survivors: Surv
         thread.result = "failed"
     elif item.link is None:
         drafter.candidate(item, source)
-    return thread
-
-
-def _not_linked(drafter: Drafter, item: Item, survivors: Survivors) -> Thread:
-    """Two records that belong together, of which one has ended: the other is looked at again, alone."""
-    thread = Thread(item, LinkRow(0, "", LinkState.HALF, item.keys), Base(), "skipped")
-    for side in SIDES:
-        record = item.records[side]
-        if record is not None and record.merged_into is not None:
-            lead_on(drafter, side, record, survivors)
-        elif record is not None and not record.deleted:
-            drafter.hint(side, record.key, "its partner has ended", drafter.now)
     return thread
 
 

@@ -48,7 +48,8 @@ class Spool(Protocol):
         that was not found (no version) never stays."""
 
     def add_prints(self, rows: Sequence[tuple[int, tuple[bytes, ...]]]) -> None:
-        """Match prints of unlinked records, one per rule, by the records' numbers."""
+        """Match prints of unlinked records, one per rule, by the records' numbers. One that was merged away gets none:
+        it is nobody's mate, and makes no match of others doubtful."""
 
     def lonely(self, after: int, limit: int) -> list[tuple[int, Side, Key]]:
         """Links of which only one side is here: (link, the side that is here, its key), by link id."""
@@ -61,7 +62,8 @@ class Spool(Protocol):
         often, mark all of them doubtful. Empty prints never match."""
 
     def match_partners(self) -> None:
-        """Mate records made by us with the unlinked record whose key they carry; doubt one that several carry."""
+        """Mate records made by us with the unlinked record whose key they carry; doubt one that several carry. Those
+        that were merged away take no part, on either side."""
 
     def pairs(self, after: int, limit: int) -> list[tuple[Found, Found]]:
         """Mated records (left, right), by the left one's number."""

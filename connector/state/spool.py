@@ -61,9 +61,10 @@ select p.seq from print p join lone o on o.seq = p.seq where p.rule = :rule and 
 """
 
 # A record made by us from a third one belongs to that: who carries its key is a copy of it, and stays alone.
+# What was merged away takes no part, but for that: the image of such a one is no source either.
 _CLAIMS = """
 select min(o.seq) as a, s.seq as b from lone o join lone s on s.key = o.partner and s.side <> o.side
-where o.own = 1 and o.mate is null and s.mate is null
+where o.own = 1 and o.mate is null and s.mate is null and not o.merged and not s.merged
  and not exists (select 1 from lone t where s.own = 1 and t.key = s.partner
    and t.side = case s.side when 'left' then 'right' else 'left' end and t.mate is null and t.seq <> o.seq)
 group by s.seq having count(*) {count}
@@ -180,7 +181,7 @@ class FileSpool:
         with self._write():
             self._db.executemany("delete from print where seq = ?", [(seq,) for seq, _ in rows])
             self._db.executemany(
-                "insert or replace into print select seq, ?2, side, ?3 from lone where seq = ?1",
+                "insert or replace into print select seq, ?2, side, ?3 from lone where seq = ?1 and not merged",
                 [(seq, rule, value) for seq, prints in rows for rule, value in enumerate(prints) if value],
             )
 

@@ -117,7 +117,7 @@ class MemorySpool:
 
     def add_prints(self, rows: Sequence[tuple[int, tuple[bytes, ...]]]) -> None:
         for seq, prints in rows:
-            if seq in self._lone:
+            if seq in self._lone and not _is_merged(self._lone[seq].kept):
                 self._lone[seq].prints = tuple(prints)
 
     def _remove(self, side: Side, key: Key) -> _Lone | None:
@@ -164,6 +164,8 @@ class MemorySpool:
         claims: dict[int, list[_Lone]] = {}
         for lone in self._lone.values():
             carried = self._carried(lone)
+            if _is_merged(lone.kept) or (carried is not None and _is_merged(carried.kept)):
+                continue
             # One that was itself made from a third record belongs to that; who carries it was made twice.
             if carried is not None and self._carried(carried) in (None, lone):
                 claims.setdefault(carried.seq, []).append(lone)

@@ -40,10 +40,10 @@ records = st.builds(
 linked = st.lists(st.tuples(links, st.none() | records, keys), max_size=3)
 unlinked = st.lists(st.tuples(records, st.booleans(), st.none() | keys), min_size=1, max_size=3)
 
-Scene = dict[tuple[Side, str], tuple[bool, str | None, tuple[bytes, ...]]]
+Scene = dict[tuple[Side, str], tuple[bool, str | None, tuple[bytes, ...], str | None]]
 scenes = st.dictionaries(
     st.tuples(sides, keys),
-    st.tuples(st.booleans(), st.none() | keys, st.tuples(prints, prints)),
+    st.tuples(st.booleans(), st.none() | keys, st.tuples(prints, prints), st.sampled_from((None, None, None, "a"))),
     min_size=2,
     max_size=6,
 )
@@ -119,9 +119,9 @@ class SpoolsAgree(RuleBasedStateMachine):
     def records_meet(self, scene: Scene, steps: list[int | str]) -> None:
         """A round from its start: unlinked records of both sides, their prints, and some matching."""
         self.both("clear")
-        for (side, key), (own, partner, _) in scene.items():
-            self.both("add_unlinked", side, [(Record(key, "1", None), own, partner)])
-        self.add_prints({place: values for place, (_, _, values) in scene.items()})
+        for (side, key), (own, partner, _, merged) in scene.items():
+            self.both("add_unlinked", side, [(Record(key, "1", None, merged_into=merged), own, partner)])
+        self.add_prints({place: values for place, (_, _, values, _) in scene.items()})
         for step in steps:
             self.both("match_partners") if step == "partners" else self.both("match", step)
 

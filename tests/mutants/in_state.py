@@ -185,6 +185,15 @@ IN_STATE = (
         ("tests/unit/state/test_spool.py mated",),
     ),
     Mutant(
+        "merged away and matched",
+        "A record that was merged away is matched with the image that carries its key.",
+        "2.2, I1",
+        SPOOL,
+        "s.mate is null and not o.merged and not s.merged",
+        "s.mate is null",
+        ("tests/unit/state/test_spool.py merged_away",),
+    ),
+    Mutant(
         "read only that writes",
         "A plan's connection can write.",
         "I37",

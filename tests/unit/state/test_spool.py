@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from connector.model.records import Record
-from connector.model.values import Side
+from connector.model.values import SIDES, Side
 from connector.ports import Found, Spool
 from connector.state.spool import FileSpool
 
@@ -185,6 +186,28 @@ def test_a_record_that_several_of_ours_carry_is_in_doubt(spool: Spool) -> None:
     spool.match_partners()
     assert mated(spool) == []
     assert doubts(spool)["A"] == "several records we made carry its key"
+
+
+@pytest.mark.parametrize("loser", SIDES)
+def test_a_record_that_was_merged_away_is_nobodys_mate(spool: Spool, loser: Side) -> None:
+    merged = {loser: "S"}
+    spool.add_unlinked(Side.LEFT, [(replace(record("A"), merged_into=merged.get(Side.LEFT)), False, None)])
+    spool.add_unlinked(Side.RIGHT, [(replace(record("X"), merged_into=merged.get(Side.RIGHT)), True, "A")])
+    prints(spool, A=(b"1",), X=(b"1",))
+    spool.match_partners()
+    spool.match(0)
+    assert mated(spool) == []
+    assert doubts(spool) == {"A": None, "X": None}
+
+
+def test_a_record_that_was_merged_away_makes_no_match_of_others_doubtful(spool: Spool) -> None:
+    spool.add_unlinked(Side.LEFT, [(record("A"), False, None), (record("B"), False, None)])
+    spool.add_unlinked(Side.RIGHT, [(record("X"), True, "A"), (record("Y"), False, None)])
+    spool.add_unlinked(Side.RIGHT, [(replace(record("Z"), merged_into="X"), True, "A")])
+    prints(spool, B=(b"1",), Y=(b"1",), Z=(b"1",))
+    spool.match_partners()
+    spool.match(0)
+    assert mated(spool) == [("A", "X"), ("B", "Y")]
 
 
 def test_a_key_of_the_same_side_is_no_partner(spool: Spool) -> None:
