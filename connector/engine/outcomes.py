@@ -98,12 +98,10 @@ def _refused(work: Work, pending: Pending, at: float) -> JournalRow:
 
 def _applied(work: Work, pending: Pending, outcome: Outcome, last: Last, at: float) -> None:
     thread, side, settlement = pending.thread, pending.side, pending.settlement
-    last.closed.extend((thread.link.id, unit) for unit in settlement.closes)
     if settlement.retire:
-        work.tally.extra["deleted" if pending.op is Op.DELETE else "retired"] += 1
-        last.done.append(pending.write.token)
-        thread.link = last.end(thread.link, side, pending.op, settlement.image)
+        _ended(work, pending, last)
         return
+    last.carried.extend((thread.link.id, unit, side.other) for unit in settlement.closes)
     record = outcome.record
     if record is None:
         _not_shown(work, pending, outcome, last)
@@ -142,6 +140,15 @@ def _applied(work: Work, pending: Pending, outcome: Outcome, last: Last, at: flo
         # Should we die before that, the run after us must not take the record for settled when the feed shows it.
         thread.link = replace(thread.link, prints=thread.link.prints.with_(side, None))
         last.updates[thread.link.id] = thread.link
+
+
+def _ended(work: Work, pending: Pending, last: Last) -> None:
+    """Deleted, or put out of use: the link is over, and so is whatever waited for a person in it."""
+    thread, settlement = pending.thread, pending.settlement
+    last.closed.extend((thread.link.id, unit) for unit in settlement.closes)
+    work.tally.extra["deleted" if pending.op is Op.DELETE else "retired"] += 1
+    last.done.append(pending.write.token)
+    thread.link = last.end(thread.link, pending.side, pending.op, settlement.image)
 
 
 def _may_be_remembered(work: Work, side: Side, record: Record) -> bool:

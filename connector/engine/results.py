@@ -17,6 +17,7 @@ from connector.ports import Tx
 @dataclass(slots=True)
 class Results:
     """Rows to store. done: tokens of intents that are over. closed: conflicts that are. released: see HintRow.waits.
+    carried: conflicts in which this side's value was written, as a person had chosen when the write was planned.
 
     acked: tokens of intents that were applied and not shown. unsure: those of writes that may have been done, with the
     latest moment at which a request may have left that did: from then on the settle time is counted. refused: those of
@@ -30,6 +31,7 @@ class Results:
     dead: list[DeadRow] = field(default_factory=list)
     journal: list[JournalRow] = field(default_factory=list)
     closed: list[tuple[int, str]] = field(default_factory=list)
+    carried: list[tuple[int, str, Side]] = field(default_factory=list)
     tombstones: list[tuple[Side, Key]] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
     acked: list[str] = field(default_factory=list)
@@ -103,6 +105,8 @@ def store_results(tx: Tx, work: Work, results: Results, at: float) -> None:
         tx.put_candidates(results.candidates)
     if results.closed:
         tx.drop_conflicts(results.closed)
+    if results.carried:
+        tx.drop_conflicts(_carried_out(tx, kind, results.carried))
     for side in SIDES:
         ended = [key for s, key in results.tombstones if s is side]
         if ended:
@@ -115,3 +119,9 @@ def store_results(tx: Tx, work: Work, results: Results, at: float) -> None:
         tx.append_journal(results.journal)
     if results.released:
         tx.release_hints(results.released)
+
+
+def _carried_out(tx: Tx, kind: str, carried: Sequence[tuple[int, str, Side]]) -> list[tuple[int, str]]:
+    """Those of these choices that still stand: who has chosen the other side since is not answered by this write."""
+    rows = {(row.link, row.unit): row.choice for row in tx.conflicts(kind, {link for link, _, _ in carried})}
+    return [(link, unit) for link, unit, side in carried if rows.get((link, unit)) is not side.other]

@@ -375,4 +375,16 @@ IN_RECOVERY = (
         "",
         ("tests/simulator/test_found.py put_out_of_use",),
     ),
+    Mutant(
+        "a later choice ended by an earlier one",
+        "A write that carries out a choice ends whatever a person has chosen since.",
+        "2.3 row 15, I19",
+        "connector/engine/results.py",
+        "for link, unit, side in carried if rows.get((link, unit)) is not side.other]",
+        "for link, unit, side in carried]",
+        (
+            "tests/unit/engine/test_engine_choices.py outlives",
+            "tests/simulator/test_found.py chosen_anew_while",
+        ),
+    ),
 )

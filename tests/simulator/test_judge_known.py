@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from judge_world import GUARDED, NOTHING, Court, company, opened, report
 
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, UncertainError
 from connector.model.records import Key, Op, Page, Write
 from connector.model.rows import IntentRow, IntentState, LinkState
 from connector.model.values import Side
@@ -319,3 +319,32 @@ def test_what_is_written_to_a_record_after_its_create_is_reported_with_it(
     read = told.get("created", 0) + told.get("updated", 0)
     found = court.judge.run_ended(report(read=read, **told))
     assert ("counts" in {finding.rule for finding in found}) is broken
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_what_was_open_when_a_run_began_another_may_report_as_recovered(court: Court, noted: bool) -> None:
+    """A delete that this run was the first to send is its own to report, whoever learns what became of it."""
+    left, right = company(court)
+    court.judge.run_ended(report(created=1))
+    court.world.crm.remove("companies", left)
+    court.read(LEFT, "account", left)
+    kind, delete = court.world.specs["account"].kind, [Write(DELETE, right, b"", None, "t")]
+    if noted:
+        court.trick(RIGHT, Trick("write", "lost-before"))
+        with pytest.raises(UncertainError):
+            court.world.erp.write("customers", delete)
+        with court.world.store.begin() as tx:
+            tx.put_intents([IntentRow("t", kind, 1, RIGHT, "delete", right, left, b"", b"", "", None, SENT, 1, 1)])
+        court.judge.run_ended(report(status="partly", read=1, failed=1))
+    court.judge.run_begins()
+    court.trick(RIGHT, Trick("write", "lost-after"))
+    with pytest.raises(UncertainError):
+        court.world.erp.write("customers", delete)
+    court.judge.process = "another"
+    court.judge.run_begins()
+    with court.world.store.begin() as tx:
+        tx.drop_intents(["t"])
+    assert court.judge.run_ended(report(recovered=1)) == []
+    court.judge.process = ""
+    found = {finding.rule for finding in court.judge.run_ended(report())}
+    assert found == (set() if noted else {"counts"})

@@ -214,6 +214,7 @@ class Judge:
     def run_begins(self) -> None:
         """A run begins: what was typed until now it can read before it decides."""
         self.guards.run_begins()
+        self.counts.run_begins()
 
     def plan_ended(self) -> None:
         """A plan is over: it changes nothing (I37), so what it was shown is known to no run that comes after it."""

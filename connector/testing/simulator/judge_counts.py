@@ -17,7 +17,8 @@ RESULTS = ("created", "updated", "unchanged", "skipped", "held", "failed")
 class CountRules:
     """Judges the counts of a run. runs: process -> the first run of the ledger that is its present one.
 
-    answered: (process, entity) -> the tokens that an answer of this run said were done.
+    answered: (process, entity) -> the tokens that an answer of this run said were done. opened: process -> the tokens
+    of writes that were noted and had no known outcome when its present run began.
     """
 
     def __init__(self, ledger: Ledger, verdicts: Verdicts, writes: WriteRules) -> None:
@@ -26,6 +27,14 @@ class CountRules:
         self.writes = writes
         self.runs: Counter[str] = Counter()
         self.answered: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self.opened: dict[str, frozenset[str]] = {}
+
+    def run_begins(self) -> None:
+        """What is open now this run recovers: so does another that begins before this one is over, and ends first."""
+        self.opened[self.ledger.process] = self._open()
+
+    def _open(self) -> frozenset[str]:
+        return self.ledger.were_open & self.writes.noted
 
     def balanced(self, report: Report) -> None:
         total = sum(report.counts[name] for name in RESULTS)
@@ -67,13 +76,15 @@ class CountRules:
     def _done_now(self, change: Change) -> bool:
         """Whether this run reports it as its own: a create, with whatever it wrote to the record after that.
 
-        What was refused is sent again with the key it had (0012); what was open is reported as recovered.
+        What was refused is sent again with the key it had (0012); what was open is reported as recovered, by whichever
+        run learned what became of it.
         """
-        open_ = str(change.touch.token) in self.ledger.were_open & self.writes.noted
+        open_ = str(change.touch.token) in self.opened.get(self.ledger.process, self._open())
         return self.sent_now(change) or (self.sent_now(change, again=True) and not open_)
 
     def run_ended(self) -> None:
         """The run that is going on is over: what comes now is of the next."""
         self.runs[self.ledger.process] = self.ledger.run
+        self.opened.pop(self.ledger.process, None)
         for entity in self.ledger.specs:
             self.answered[self.ledger.process, entity].clear()
