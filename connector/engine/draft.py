@@ -235,7 +235,8 @@ def candidate_of(work: Work, item: Item, side: Side) -> list[CandidateRow]:
     if record is None or side not in item.decoded or not work.spec.match:
         return []
     prints = work.match_prints(side, item.decoded[side])
-    return [CandidateRow(work.spec.kind, side, record.key, record.version, prints)]
+    source = work.suspects.get((side, record.key))
+    return [CandidateRow(work.spec.kind, side, record.key, record.version, prints, source, source is not None)]
 
 
 _JSON = {

@@ -96,6 +96,46 @@ def recall(work: Work) -> Effects[None]:
         keys = sorted(wanted[side])
         for start in range(0, len(keys), 200):
             yield from read_keys(work, side, keys[start : start + 200])
+    yield from _recall_suspects(work)
+
+
+def _recall_suspects(work: Work) -> Effects[None]:
+    """Read whatever else one create without answer may have made, where one such record is here."""
+    for side in SIDES:
+        here = {source: [found.record.key for found in alike] for source, alike in _suspects(work, side).items()}
+        rest: list[Key] = []
+        if here:
+            rows: list[CandidateRow] = yield from look(_made_of(work.spec.kind, side, sorted(here)))
+            rest = [row.key for row in rows if row.partner is not None and row.key not in here[row.partner]]
+        if rest:
+            yield from read_keys(work, side, rest)
+
+
+def _doubt_suspects(work: Work) -> None:
+    """Of several that one create without answer may have made, none is made a record of: it may be ours (I9).
+
+    Also when what that create was made of has ended. Where people have ended all but one, that one is theirs.
+    """
+    for side in SIDES:
+        for alike in _suspects(work, side).values():
+            free = [found.record.key for found in alike if found.doubt is None]
+            if len(alike) > 1 and free:
+                work.spool.doubt(side, free, f"one of {len(alike)} records that this connection may have made")
+
+
+def _suspects(work: Work, side: Side) -> dict[Key, list[Found]]:
+    """Those that are there, and matched with nothing, by what they may have been made of."""
+    found: dict[Key, list[Found]] = {}
+    for singles in _pages_of(work, side) if work.suspects else ():
+        for single in singles:
+            source = work.suspects.get((side, single.record.key))
+            if source is not None and single.record.merged_into is None:
+                found.setdefault(source, []).append(single)
+    return found
+
+
+def _made_of(kind: str, side: Side, sources: Sequence[Key]) -> Callable[[Tx], list[CandidateRow]]:
+    return lambda tx: tx.candidates_by_partner(kind, side, sources)
 
 
 def _recall_named(work: Work) -> Effects[None]:
@@ -150,6 +190,7 @@ def match(work: Work) -> None:
         for rule in range(len(work.spec.match)):
             work.spool.match(rule)
         _match_own(work)
+    _doubt_suspects(work)
 
 
 def _match_own(work: Work) -> None:

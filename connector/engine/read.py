@@ -184,6 +184,7 @@ def _may_be_there(work: Work, side: Side, key: Key, known: Known) -> bool:
 def _miss(work: Work, side: Side, keys: Sequence[Key], known: Known) -> None:
     """Unlinked records that were not found stand in the spool as what they were: what matches them waits with them."""
     _, _, _, candidates, _ = known
+    work.note_suspects(side, candidates.values())
     for key in keys:
         row = candidates.get(key)
         work.absent.add((side, key))

@@ -9,8 +9,9 @@
 | create | searchable external key | after `settle`: one hit of ours is it; none: sent again; more: a person |
 | create | created-by filter | after `settle`: an unlinked record of ours that shows what was sent, or the only one |
 | | | of that name; none: sent again; several: a person |
-| create | nothing | after `settle`: the record that the match rules find, else sent again: a duplicate is possible |
-| | | where nothing is matched, and the capability report says so; three refusals: a person |
+| create | nothing | after `settle`: the record that the match rules find; several: a person, and nothing is made of |
+| | | any of them; none: sent again: a duplicate is possible where nothing is matched, and the capability report says |
+| | | so; three refusals: a person |
 | update | conditional writes | the same bytes again; refused: read, and settle if it shows what was sent; if it is at |
 | | | the version from before the first time, that may still arrive: open until `settle`, then a person; |
 | | | refused as changed, it shows no change, or one of others though the key is live: open until the third |
@@ -50,7 +51,7 @@ from connector.errors import (
     StaleError,
 )
 from connector.model.records import Key, Op, Record
-from connector.model.rows import IntentRow, IntentState, LinkRow
+from connector.model.rows import CandidateRow, IntentRow, IntentState, LinkRow
 from connector.model.values import SIDES, Side
 from connector.ports import Tx
 
@@ -207,9 +208,12 @@ def _not_made(work: Work, row: IntentRow, error: ConnectorError, found: Found, a
 
 def _can_be_found(work: Work, row: IntentRow) -> bool:
     """Whether a record that we made would be found again, by a key of ours, by its maker, or by the match rules."""
-    system = work.spec.systems[row.side]
-    told = system.capabilities.created_by and system.principal is not None
-    return _is_tagged(system) or told or any(thaw(row.context).match)
+    return _is_told(work.spec.systems[row.side]) or any(thaw(row.context).match)
+
+
+def _is_told(system: SystemSpec) -> bool:
+    """Whether a record there shows that we made it."""
+    return _is_tagged(system) or (system.capabilities.created_by and system.principal is not None)
 
 
 def _is_tagged(system: SystemSpec) -> bool:
@@ -242,9 +246,18 @@ def _by_natural_key(
         elif alike:
             # One of them may be ours: an ambiguous match, for a person to review.
             park(work, row, found, at, "held", f"{len(alike)} records are like the one sent")
+            _note_suspects(work, row, alike, found)
         else:
             again.append(row)
     return again
+
+
+def _note_suspects(work: Work, row: IntentRow, alike: Sequence[Record], found: Found) -> None:
+    """One of these may be ours, and its system does not say so: that outlives the record the create was made of."""
+    source = thaw(row.context).source_key
+    for record in alike if not _is_told(work.spec.systems[row.side]) else ():
+        prints = work.match_prints(row.side, work.decode(row.side, record))
+        found.candidates.append(CandidateRow(row.kind, row.side, record.key, record.version, prints, source, True))
 
 
 def _search(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: float) -> Effects[list[IntentRow]]:

@@ -42,7 +42,8 @@ def take_records(
     forced: bool = False,
 ) -> Effects[None]:
     """Sort records into unchanged, work for the spool, and what needs none. forced: hints; never taken as unchanged."""
-    links, _, dead, _, _ = known
+    links, _, dead, candidates, _ = known
+    work.note_suspects(side, candidates.values())
     linked: list[tuple[int, Record | None, Key]] = []
     unlinked: list[Unlinked] = []
     seen: list[LinkRow] = []

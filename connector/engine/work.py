@@ -16,7 +16,7 @@ from connector.errors import TransientError
 from connector.mapping.translate import Decoded
 from connector.merge.base import Base, outdated, unpack
 from connector.model.records import Key, Op, Record, Version
-from connector.model.rows import LinkRow, LinkState
+from connector.model.rows import CandidateRow, LinkRow, LinkState
 from connector.model.values import Side, Sides
 from connector.ports import Spool, Vault
 
@@ -72,8 +72,9 @@ class Work:
 
     behind: versions that were announced for records of which only older ones could be read. doubted: records that an
     earlier run did not find. outrun: match prints of unlinked records of which an earlier run saw a newer version than
-    could be read now. absent: records without a link that were asked for and not found, which proves nothing yet.
-    unlinked_own: how many records were read that we made, that no link knows and that carry
+    could be read now. suspects: unlinked records that may be what a create without answer made, each with the key of
+    the record that was made of. absent: records without a link that were asked for and not found, which proves nothing
+    yet. unlinked_own: how many records were read that we made, that no link knows and that carry
     no key of the other side. images: newest versions shown of records whose link has ended in a merge: they may come
     to belong to another one.
     """
@@ -106,6 +107,7 @@ class Work:
     behind: dict[tuple[Side, Key], Version] = field(default_factory=dict)
     doubted: set[tuple[Side, Key]] = field(default_factory=set)
     outrun: dict[tuple[Side, Key], tuple[bytes, ...]] = field(default_factory=dict)
+    suspects: dict[tuple[Side, Key], Key] = field(default_factory=dict)
     absent: set[tuple[Side, Key]] = field(default_factory=set)
     unlinked_own: Counter[Side] = field(default_factory=Counter)
     images: dict[tuple[Side, Key], Version] = field(default_factory=dict)
@@ -144,6 +146,10 @@ class Work:
         """A version of a record whose link has ended in a merge was shown: an older one decides nothing (I28)."""
         if version is not None and not self.later(side, self.images.get((side, key)), version):
             self.images[side, key] = version
+
+    def note_suspects(self, side: Side, rows: Iterable[CandidateRow]) -> None:
+        """Of these unlinked records, those that may be what a create without answer made."""
+        self.suspects.update({(side, row.key): row.partner for row in rows if row.own and row.partner is not None})
 
     def decode(self, side: Side, record: Record) -> Decoded:
         """Canonical values of a record that has fields."""

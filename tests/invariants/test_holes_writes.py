@@ -319,6 +319,33 @@ def test_i31_another_body_has_another_key_even_when_links_are_numbered_again(tmp
     world.store.close()
 
 
+@pytest.mark.parametrize("when", ["before", "in review"])
+def test_i09_one_of_two_that_are_alike_may_be_ours_and_none_of_them_is_created(tmp_path: Path, when: str) -> None:
+    world = with_powers(tmp_path / "a", replace(FULL, external_key="none", created_by=False, idempotency=0.0))
+    left = world.crm.add("companies", account("A", tax_id="T1"))
+    world.erp.fail("write", LOST, after=True)
+    world.sync()
+    (ours,) = world.erp.live("customers")
+    theirs = world.erp.add("customers", customer("A", vat_number="T1"))
+    if when == "in review":
+        world.settle()
+        assert len(world.dead()) == 3
+    world.crm.remove("companies", left)
+    world.settle()
+    for key in (theirs, ours):
+        world.erp.edit("customers", key, vat_number=f"T-{key}")  # otherwise alike or not: one is ours
+        world.settle()
+    assert {(side, key) for side, key, _ in world.dead()} == {(Side.RIGHT, ours), (Side.RIGHT, theirs)}
+    assert world.crm.live("companies") == {}
+    world.erp.remove("customers", ours)
+    world.sync()
+    world.erp.edit("customers", theirs, tel="1")
+    world.settle()
+    assert len(world.crm.live("companies")) == len(world.pairs()) == 1
+    assert world.dead() == []
+    world.store.close()
+
+
 def test_i43_a_run_that_lost_its_lease_during_a_write_stores_nothing_of_it(world: World) -> None:
     world.crm.add("companies", account("A"))
     kind, write = world.specs["account"].kind, world.erp.write
