@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from judge_world import Court, company, ids, opened, order, positions, report
+from judge_world import NOTHING, Court, company, ids, opened, order, positions, report
 
 from connector.errors import DeniedError
 from connector.merge.functions import FUNCTIONS
 from connector.model.records import Op
 from connector.model.values import Side, shown_value
 from connector.testing.simulator.judge_values import told
-from connector.testing.world import account
+from connector.testing.simulator.systems import Trick
+from connector.testing.world import account, customer
 
 LEFT, RIGHT = Side.LEFT, Side.RIGHT
 CREATE, UPDATE, DELETE = Op.CREATE, Op.UPDATE, Op.DELETE
@@ -267,3 +268,48 @@ def test_i7_a_record_is_made_of_what_its_sender_was_shown(looked: bool) -> None:
         court.write(LEFT, "account", UPDATE, left, notes="a, b")
         court.write(RIGHT, "account", UPDATE, right, remarks="a, b")
         assert court.rules() == ({"I7"} if looked else set())
+
+
+# ------------------------------------------------------------------------------------- what an old copy shows, row 10
+
+
+def made_and_typed_over(court: Court, *, lost: bool, later: bool = False) -> str:
+    """An image whose phone was brought by its create; a person types over it. later: another run goes on then."""
+    right = court.world.erp.add("customers", customer("Acme", tel="v1"))
+    court.read(RIGHT, "account", right)
+    left = court.write(LEFT, "account", CREATE, lost=lost, name="Acme", currency="EUR", state="customer", phone="v1")
+    court.link("account", left, right)
+    if later:
+        court.judge.run_ended(report(status="partly"))
+    court.world.crm.edit("companies", left, phone="v2")
+    return left
+
+
+def put_back(court: Court, left: str) -> set[str]:
+    """The other side's value is written over it, and a line names what was there; the rules found broken."""
+    court.lose(LEFT, "account", left, "phone", {"phone": "v2"})
+    court.write(LEFT, "account", UPDATE, left, phone="v1")
+    return court.rules()
+
+
+@pytest.mark.parametrize(("lost", "found"), [(True, set()), (False, {"row 10"})])
+def test_row_10_what_an_old_copy_shows_of_a_write_that_is_open_is_no_base(lost: bool, found: set[str]) -> None:
+    """Its record is left alone, whether it shows what it is now or what it was."""
+    with opened(NOTHING, "one-way-report") as court:
+        left = made_and_typed_over(court, lost=lost)
+        court.trick(LEFT, Trick("read", "stale"))
+        court.read(LEFT, "account", left)
+        court.read(LEFT, "account", left)
+        assert put_back(court, left) == found
+
+
+@pytest.mark.parametrize(("known", "found"), [(True, set()), (False, {"row 10"})])
+def test_row_10_what_a_copy_shows_that_is_older_than_what_is_known_is_no_base(known: bool, found: set[str]) -> None:
+    with opened(NOTHING, "one-way-report") as court:
+        left = made_and_typed_over(court, lost=True, later=True)
+        if known:
+            court.read(LEFT, "account", left)
+        court.trick(LEFT, Trick("read", "stale"))
+        court.read(LEFT, "account", left)
+        court.read(LEFT, "account", left)
+        assert put_back(court, left) == found

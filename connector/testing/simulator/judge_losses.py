@@ -65,7 +65,7 @@ class LossRules(CreateRules):
         lost = change.number <= self.forgotten.get(held.entity, 0)
         label, again, _ = "/".join(unit.split("/")[:2]).partition("~")
         tokens = {
-            token for side in SIDES for one in change.thing.live(side) for token in (one.token, one.via.get(label))
+            token for side in SIDES for one in change.thing.live(side) for token in (one.token, one.brought_by(label))
         }
         if not ((lost or tokens & (self.ledger.open | self.ledger.were_open)) and again and unit.startswith(LINES)):
             return False

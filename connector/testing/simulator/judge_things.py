@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Literal
 
 from connector.model.records import Key, Version
@@ -135,9 +136,9 @@ class Held:
     """One record.
 
     name: its identity before merges that crossed gave it another. now: unit -> value shown; shows: unit -> its edit;
-    since: unit -> the touch that brought it; via: unit -> token of our write that brought it; dark: units that show
-    what no value stands for (row 16): `now` and `shows` have what was there before; made: version -> number of the
-    touch that made it.
+    since: unit -> the touch that brought it; via: unit -> each touch that changed it, with the token of our write;
+    dark: units that show what no value stands for (row 16): `now` and `shows` have what was there before; made:
+    version -> number of the touch that made it.
 
     token: of the write that made it, if we did. seen: process -> number of the newest touch of this record that an
     answer showed it; known, told: process -> when an answer first showed it alive, and first said it has ended.
@@ -159,7 +160,7 @@ class Held:
     now: dict[str, Hashable] = field(default_factory=dict)
     shows: dict[str, Edit] = field(default_factory=dict)
     since: dict[str, int] = field(default_factory=dict)
-    via: dict[str, str] = field(default_factory=dict)
+    via: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     dark: set[str] = field(default_factory=set)
     versions: list[tuple[int, Fields | None, dict[str, Edit]]] = field(default_factory=list)
     made: dict[Version, int] = field(default_factory=dict)
@@ -177,6 +178,10 @@ class Held:
     @property
     def live(self) -> bool:
         return not self.ended
+
+    def brought_by(self, unit: str, number: float = inf) -> str:
+        """The token of our write that brought what the unit showed after that touch; empty where a person did."""
+        return next((token for at, token in reversed(self.via.get(unit, ())) if at <= number), "")
 
     def __str__(self) -> str:
         return f"{self.entity} {self.identity} ({self.side} {self.key})"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from connector.model.records import Key, Op, Record, Version, Write
@@ -98,7 +99,7 @@ class Ledger(Values):
             gone = record.deleted or record.merged_into is not None
             self._fresh[self.process].met(held, self.process, self.number, gone=gone)
             number, shows = self._version(held, record.version)
-            self._notice(held, {} if gone else shows)
+            self._notice(held, {} if gone else shows, number)
             if number > held.seen.get(self.process, 0):
                 held.seen[self.process] = number
 
@@ -106,7 +107,7 @@ class Ledger(Values):
         """An answer said that a write was done, and did not show the record."""
         held = self.records.get((side, entity, key))
         if held is not None:
-            self._notice(held, held.shows)
+            self._notice(held, held.shows, self.number)
 
     def run_ended(self, *, alive: bool) -> None:
         """The run that is going on is over. alive: it did not die, so what it was told last is known to the next."""
@@ -123,10 +124,13 @@ class Ledger(Values):
         else:
             fresh.keep(self.number)
 
-    def _notice(self, held: Held, shows: Mapping[str, Edit]) -> None:
-        """What we brought somewhere and see there, we had seen where it was typed; what was merged is typed nowhere."""
+    def _notice(self, held: Held, shows: Mapping[str, Edit], number: int) -> None:
+        """What we brought somewhere and see there, we had seen where it was typed; what was merged is typed nowhere.
+
+        number: the touch after which the record looked like that: an answer may be older than what is there now.
+        """
         for unit, edit in shows.items():
-            if held.via.get(unit) in self.open and held.shows.get(unit) is edit:
+            if held.brought_by(unit, number) in self.open or _is_behind(held, unit, number):
                 continue  # a record whose write has no answer yet is left alone, whatever it shows
             carried = bool(edit.brought) and edit.by != MERGED
             for place in ((held.side, held.key), (edit.side, edit.key))[: 1 + carried]:
@@ -229,3 +233,9 @@ class Ledger(Values):
             for edit, other in self.agreeing(thing):
                 if leads_to(entity, edit.value):
                     agree(edit, other)
+
+
+def _is_behind(held: Held, unit: str, number: int) -> bool:
+    """Whether something newer is known of the unit: a read below that is stale and decides nothing (section 4, I28)."""
+    newer = (shows.get(unit) for at, _, shows in takewhile(lambda one: one[0] > number, reversed(held.versions)))
+    return any(edit is not None and (held.side, held.key) in edit.noticed for edit in newer)

@@ -47,7 +47,7 @@ class Values(Records):
                 self._brought(change, unit, value, sent.get(unit, value), inside)
             else:
                 self._typed(change, unit, value, inside)
-            held.via[unit] = change.touch.token or ""
+            held.via.setdefault(unit, []).append((change.number, change.touch.token or ""))
             for part in inside:
                 held.now.pop(part, None)
                 held.shows.pop(part, None)
