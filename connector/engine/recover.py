@@ -9,6 +9,7 @@
 | create | searchable external key | after `settle`: one hit of ours is it; none: sent again; more: a person |
 | create | created-by filter | after `settle`: an unlinked record of ours that shows what was sent, or the only one |
 | | | of that name; none: sent again; several: a person |
+| create | any external key | what is read later in the run, of ours and with that key: linked at once, see `tagged` |
 | create | nothing | after `settle`: the record that the match rules find; several: a person, and nothing is made of |
 | | | any of them; none: sent again: a duplicate is possible where nothing is matched, and the capability report says |
 | | | so; three refusals: a person |

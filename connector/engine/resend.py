@@ -102,6 +102,7 @@ def _take(work: Work, row: IntentRow, outcome: Outcome, found: Found, at: float)
     elif error is None:
         not_shown(work, row, outcome, found, at)
     elif isinstance(error, (UncertainError, TransientError, DeniedError)):
+        work.note_trouble(str(error))
         work.leave(row.link, row.side, row.op)
         if isinstance(error, UncertainError):
             found.unsure[row.token] = at

@@ -20,6 +20,7 @@ from connector.engine.recover import note_open, recover
 from connector.engine.shape import Shape
 from connector.engine.spec import SyncSpec
 from connector.engine.survey import Sink, lines_of, survey
+from connector.engine.tagged import link_tagged
 from connector.engine.work import Work
 from connector.errors import ConnectorError, Halted
 from connector.merge.guards import Stop, Totals, check_guards
@@ -164,6 +165,7 @@ def _is_read_anew(work: Work) -> Effects[bool]:
 
 def _complete(work: Work) -> Effects[None]:
     """Matched, projected, and both sides there for every link: everything a decision needs is in the spool."""
+    yield from link_tagged(work)
     yield from project(work, dry=work.dry)
     yield from recall(work)
     yield from gather(work)

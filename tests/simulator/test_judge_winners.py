@@ -12,7 +12,7 @@ from connector.engine import units
 from connector.merge.fields import Cell, Decision, decide
 from connector.merge.rules import Unit
 from connector.model.records import Key, Op, Write
-from connector.model.rows import ConflictRow
+from connector.model.rows import ConflictRow, IntentRow, IntentState
 from connector.model.values import Side, Sides
 from connector.testing.simulator.profiles import POLICIES, PROFILES
 from connector.testing.simulator.simulation import Simulation
@@ -206,6 +206,28 @@ def test_i4_nobody_knows_what_had_changed_until_a_run_after_the_store_was_lost_i
     court.world.erp.edit("customers", right, tel="v3")
     give_up(court, RIGHT, right, "v3", "v1")
     assert ("I4" in court.rules()) is done
+
+
+@pytest.mark.parametrize(("profile", "broken"), [("found-by-creator", set()), ("c--s", {"I4"})])
+def test_i4_what_both_show_while_a_create_is_open_is_a_base_only_where_the_record_carries_our_key(
+    profile: str, broken: set[str]
+) -> None:
+    with opened(profile) as court:
+        left, right = company(court)
+        kind, made = court.world.specs["account"].kind, str(court.judge.ledger.records[RIGHT, "account", right].token)
+        row = IntentRow(made, kind, 1, RIGHT, CREATE, None, left, b"", b"", "", None, IntentState.SENT, 1.0, 1.0)
+        with court.world.store.begin() as tx:
+            tx.put_intents([row])
+        court.world.crm.edit("companies", left, phone="v1")
+        court.world.erp.edit("customers", right, tel="v1")
+        court.read(LEFT, "account", left)
+        court.read(RIGHT, "account", right)
+        court.judge.run_ended(report(status="partly"))
+        court.world.erp.edit("customers", right, tel="v3")
+        with court.world.store.begin() as tx:
+            tx.drop_intents([made])
+        give_up(court, RIGHT, right, "v3", "v1")
+        assert court.rules() == broken
 
 
 @pytest.mark.parametrize("noted", [True, False])

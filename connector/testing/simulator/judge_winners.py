@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from connector.merge.rules import Drift, Flow, Policy, Unit
-from connector.model.records import Key, Write
+from connector.model.records import Key, Op, Write
 from connector.model.rows import HELD, LinkRow
 from connector.model.values import SIDES, Side, Sides
 from connector.testing.simulator.judge_findings import Verdicts
@@ -43,7 +43,9 @@ class WinnerRules:
 
     choices: by record and unit; the last one counts. unbased: (entity, unit) -> of what both sides showed up
     to this number nobody can say that it is the base: the store was replaced, or the unit was no part of the sync.
-    waiting: records -> the same, where a row kept them waiting when the others were looked at again.
+    waiting: records -> the same, where a row kept them waiting when the others were looked at again. half: records ->
+    the same, while the outcome of a create made of them is not known: recovery owns their link (protocol 2.2, 3.2), and
+    what they and an own record show meanwhile is no agreement yet.
     """
 
     def __init__(self, losses: LossRules) -> None:
@@ -53,6 +55,7 @@ class WinnerRules:
         self.choices: dict[tuple[Side, str, Key, str], Choice] = {}
         self.unbased: dict[tuple[str, str], float] = {}
         self.waiting: dict[tuple[Side, str, Key], float] = {}
+        self.half: dict[tuple[Side, str, Key], float] = {}
         self._sent: dict[tuple[Side, str, Key], set[str]] = {}
         self._starts: dict[str, int] = {}
         self._began: dict[str, int] = {}
@@ -70,6 +73,23 @@ class WinnerRules:
 
     def run_ended(self, process: str) -> None:
         self._starts.pop(process, None)
+        now = {place for entity in self.ledger.specs for place in self._half_made(entity)}
+        ended = [place for place, at in self.half.items() if at == inf and place not in now]
+        self.half.update(dict.fromkeys(ended, self.ledger.number))
+        self.half.update(dict.fromkeys(now, inf))
+
+    def _half_made(self, entity: str) -> set[tuple[Side, str, Key]]:
+        """Records of which a create was sent that nobody knows the outcome of.
+
+        What it made tells where it carries a key of ours, once it was shown: it is linked then (3.2).
+        """
+        kind, can = self.world.specs[entity].kind, self.losses.profile.powers
+        shown = {one.token for one in self.ledger.records.values() if one.live and one.known}
+        with self.world.store.look() as tx:
+            rows = [row for row in tx.open_intents(kind, "", MANY) if row.op == Op.CREATE]
+            sent = {r.link: r.side.other for r in rows if can[r.side].external_key == "none" or r.token not in shown}
+            links = tx.links_by_id(list(sent))
+        return {(sent[link.id], entity, str(link.keys[sent[link.id]])) for link in links.values()}
 
     def sent(self, side: Side, entity: str, process: str, writes: Iterable[Write]) -> None:
         """What its run can have known when it began is what a write goes by, however often it is sent."""
@@ -207,8 +227,9 @@ class WinnerRules:
         return any(one.ours for one in pair) or any(ours and at < number for at, _, ours in touched)
 
     def _unbased_until(self, held: Held, unit: str) -> float:
-        at = self.unbased.get((held.entity, unit.split("/")[0]), 0)
-        return max(at, self.waiting.get((held.side, held.entity, held.key), 0))
+        at, mate = self.unbased.get((held.entity, unit.split("/")[0]), 0), self._mate(held)
+        half = [self.half.get((one.side, one.entity, one.key), 0) for one in (held, mate) if one is not None]
+        return max(at, self.waiting.get((held.side, held.entity, held.key), 0), *half)
 
     def _lost(self, change: Change, unit: Unit, old: Edit, edit: Edit, what: str) -> None:
         """What a person typed here gave way: by a choice, by the direction, or by the policy."""

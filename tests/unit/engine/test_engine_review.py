@@ -223,6 +223,28 @@ def test_an_edit_made_while_an_earlier_write_is_open_is_not_lost_when_that_write
     assert world.hints() == []
 
 
+def test_a_run_says_so_when_a_write_that_is_sent_again_has_no_answer_either(world: World) -> None:
+    ((left, _),) = linked(world).items()
+    world.crm.edit("companies", left, phone="2")
+    for _ in range(2):
+        world.erp.fail("write", UncertainError("no answer"))
+        report = world.sync()
+        assert (report.status, report.trouble) == ("partly", ["no answer"])
+    assert world.sync().status == "done"
+
+
+def test_what_an_open_create_made_is_linked_as_soon_as_it_is_read(world: World) -> None:
+    left = world.crm.add("companies", account("Acme", phone="1"))
+    for _ in range(2):
+        world.erp.fail("write", UncertainError("no answer"), after=True)
+        world.sync()
+    ((_, right),) = world.pairs().items()
+    assert world.look("open_intents", "account", "", 9) == []
+    world.crm.edit("companies", left, phone="2")
+    assert world.sync().counts["updated"] == 1
+    assert world.erp.get("customers", right)["tel"] == "2"
+
+
 def test_what_a_run_ended_with_is_stored_sealed_for_a_system_may_quote_a_value(world: World) -> None:
     ((left, _),) = linked(world).items()
     world.crm.edit("companies", left, phone="2")
