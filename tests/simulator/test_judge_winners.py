@@ -415,6 +415,51 @@ def test_i19_an_older_store_may_know_of_a_choice_or_not(loser: Side) -> None:
         assert resolve(court, loser, left, right) == set()
 
 
+@pytest.mark.parametrize(("copied", "broken"), [("before both", {"row 8"}), ("between", set()), ("after", {"row 8"})])
+def test_row_8_an_older_store_knows_of_the_choice_that_was_made_before_it_and_of_none_since(
+    copied: str, broken: set[str]
+) -> None:
+    with opened(policy="manual") as court:
+        left, right = contest(court)
+        made = {"before both": court.judge.ledger.number}
+        if copied != "before both":
+            choose(court, 1, "phone", RIGHT)
+        made["between"] = court.judge.ledger.number
+        choose(court, 1, "phone", LEFT)
+        made["after"] = court.judge.ledger.number
+        court.judge.store_replaced(made[copied])
+        court.rules()
+        assert resolve(court, LEFT, left, right) == broken
+
+
+@pytest.mark.parametrize(("last", "broken"), [("second", set()), ("third", {"row 8"})])
+def test_row_8_a_copy_knows_what_the_store_knew_when_it_was_made(last: str, broken: set[str]) -> None:
+    with opened(policy="manual") as court:
+        left, right = contest(court)
+        made = {"first": court.judge.ledger.number}
+        choose(court, 1, "phone", RIGHT)
+        made["second"] = court.judge.ledger.number
+        choose(court, 1, "phone", LEFT)
+        made["third"] = court.judge.ledger.number
+        court.judge.ledger.number += 1
+        court.judge.store_replaced(made["first"])
+        court.judge.ledger.number += 1
+        court.judge.store_replaced(made[last])
+        court.rules()
+        assert resolve(court, LEFT, left, right) == broken
+
+
+def test_row_8_a_choice_made_anew_in_the_store_that_was_put_back_counts() -> None:
+    with opened(policy="manual") as court:
+        left, right = contest(court)
+        choose(court, 1, "phone", RIGHT)
+        made = court.judge.ledger.number
+        choose(court, 1, "phone", LEFT)
+        court.judge.store_replaced(made)
+        choose(court, 1, "phone", LEFT)
+        assert resolve(court, LEFT, left, right) == {"I19"}
+
+
 def test_i19_a_choice_is_about_two_records_and_ends_with_their_link() -> None:
     with opened(policy="erp-wins") as court:
         left, right = contest(court)

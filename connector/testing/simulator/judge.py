@@ -119,9 +119,9 @@ class Judge:
         """The store is about to go back to an older copy of itself."""
         self.writes.store_ends()
 
-    def store_replaced(self) -> None:
-        """The store went back to an older copy of itself, or was lost."""
-        self.writes.store_replaced()
+    def store_replaced(self, made: int = 0) -> None:
+        """The store went back to an older copy of itself, made by that number, or was lost."""
+        self.writes.store_replaced(made)
         self._journal = 0
         self.guards.store_replaced()
 

@@ -14,6 +14,7 @@ from connector.merge.rules import Drift, Flow, Policy, Unit
 from connector.model.records import Key, Op, Write
 from connector.model.rows import HELD, LinkRow
 from connector.model.values import SIDES, Side, Sides
+from connector.testing.simulator.judge_copies import Copies
 from connector.testing.simulator.judge_findings import Verdicts
 from connector.testing.simulator.judge_losses import LossRules
 from connector.testing.simulator.judge_rows import MANY, Rows
@@ -60,6 +61,7 @@ class WinnerRules:
         self._starts: dict[str, int] = {}
         self._began: dict[str, int] = {}
         self._touched: dict[tuple[Side, str, Key], list[tuple[int, float, bool]]] = {}
+        self._copies = Copies()
 
     @property
     def verdicts(self) -> Verdicts:
@@ -120,8 +122,9 @@ class WinnerRules:
                 self.unbased[entity, unit.name] = inf
                 self._doubt(entity, unit.name)
 
-    def store_replaced(self) -> None:
-        """The older store has older bases, and may know of no choice (I39)."""
+    def store_replaced(self, made: int) -> None:
+        """The older store has older bases, and knows of no choice since it was made: of the one before it (I39)."""
+        self._copies.put_back(made, self.ledger.number)
         for entity, spec in self.ledger.specs.items():
             self.unbased.update({(entity, unit.name): inf for unit in spec.units})
             for name in ("*", *(unit.name for unit in spec.units)):
@@ -320,9 +323,11 @@ class WinnerRules:
         return choice if self._must_know(change, choice) else None
 
     def _must_know(self, change: Change, choice: Choice) -> bool:
-        """Whether the sender must have known of it: made before its run began, and before the write was noted."""
+        """Whether the sender must have known of it: made before its run and before the write was noted; not lost."""
         token = str(change.touch.token)
-        return choice.number <= self._began.get(token, 0) and token not in choice.noted
+        began = self._began.get(token, 0)
+        known = choice.number <= began and not self._copies.forgotten(choice.number, began)
+        return known and token not in choice.noted
 
     def _was_chosen(self, change: Change, old: Edit) -> bool:
         """I19, row 15: the chosen side keeps its value until somebody edits the unit, on either side."""

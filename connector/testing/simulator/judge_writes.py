@@ -77,13 +77,13 @@ class WriteRules(LossRules):
         rows = self.world.look("journal", None, None, None, JOURNAL)
         self.said += [(row, self._said_after(row)) for row in rows if row.body is not None]
 
-    def store_replaced(self) -> None:
+    def store_replaced(self, made: int) -> None:
         """The store went back to an older copy of itself: until a run did everything, what it knows is old."""
         self.restored = True
         self.forgotten.update(dict.fromkeys(self.world.specs, inf))
         self.replaced = self.ledger.number
         self.journal_replaced()
-        self.winners.store_replaced()
+        self.winners.store_replaced(made)
         self.store_is_older()
 
     def all_done(self, entity: str) -> None:

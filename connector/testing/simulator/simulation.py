@@ -359,16 +359,17 @@ class Simulation:
 
     def _backup(self, words: Sequence[str]) -> bool:
         if self._depth == 0:
-            self.backups.make()
+            self.backups.make(self.judge.ledger.number)
         return self._depth == 0
 
     def _restore_store(self, words: Sequence[str]) -> bool:
-        if self._depth == 0:
-            self.judge.store_ends()
-        done = self._depth == 0 and self.backups.restore(number(words[0]))
-        if done:
-            self.judge.store_replaced()
-        return done
+        if self._depth > 0:
+            return False
+        self.judge.store_ends()
+        made = self.backups.restore(number(words[0]))
+        if made is not None:
+            self.judge.store_replaced(made)
+        return made is not None
 
     def _remap(self, words: Sequence[str]) -> bool:
         """`remap account notes`: the unit leaves the mapping, or comes back."""

@@ -67,27 +67,28 @@ class Backups:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self._made: list[Callable[[], Store]] = []
+        self._made: list[tuple[int, Callable[[], Store]]] = []
         self._names = count()
 
-    def make(self) -> None:
-        """Keep a copy of the store as it is."""
+    def make(self, number: int) -> None:
+        """Keep a copy of the store as it is. number: what had happened until then."""
         store = self.world.store
         if isinstance(store, MemoryStore):
             kept = store.copy()
-            self._made.append(kept.copy)
+            self._made.append((number, kept.copy))
         elif isinstance(store, SqliteStore):
             path = self.world.folder / f"backup{next(self._names)}.db"
             store.copy_to(str(path))
-            self._made.append(lambda: self._opened(path))
+            self._made.append((number, lambda: self._opened(path)))
 
-    def restore(self, place: int) -> bool:
-        """Go on with that copy instead of the store; False when there is none."""
+    def restore(self, place: int) -> int | None:
+        """Go on with that copy instead of the store; the number it was made by, None when there is none."""
         if not self._made:
-            return False
+            return None
         self.world.store.close()
-        self.world.store = self._made[place % len(self._made)]()
-        return True
+        number, opened = self._made[place % len(self._made)]
+        self.world.store = opened()
+        return number
 
     def _opened(self, path: Path) -> Store:
         used = self.world.folder / f"store{next(self._names)}.db"
