@@ -214,6 +214,24 @@ def test_i8_what_is_typed_again_is_not_turned_back(court: Court) -> None:
     assert court.rules(rest=True) == set()
 
 
+@pytest.mark.parametrize(("again", "found"), [(True, set()), (False, {"I8"})])
+@pytest.mark.parametrize("ended", [True, False])
+def test_i8_what_is_typed_again_does_not_come_from_another_record_of_its_name(
+    court: Court, again: bool, found: set[str], ended: bool
+) -> None:
+    left, right = company(court, phone="v1")
+    company(court, phone="v1")
+    court.world.crm.edit("companies", left, phone="v2")
+    court.write(RIGHT, "account", UPDATE, right, tel="v2")
+    if again:
+        court.world.crm.edit("companies", left, phone="v1")
+    court.world.crm.edit("companies", left, phone="v3")
+    if ended:
+        court.world.crm.remove("companies", left)
+    court.write(RIGHT, "account", UPDATE, right, tel="v1")
+    assert court.rules() == found
+
+
 @pytest.mark.parametrize("named", [True, False])
 def test_i8_what_is_turned_back_is_named(court: Court, named: bool) -> None:
     left, right = company(court, phone="v1")

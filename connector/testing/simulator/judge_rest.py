@@ -140,14 +140,8 @@ class RestRules:
             held = open_.pop()
             if held is not None and held not in found:
                 found.add(held)
-                open_ += [self._partner(held), self.ledger.survivor_of(held)]
+                open_ += [self.ledger.partner_of(held), self.ledger.survivor_of(held)]
         return found
-
-    def _partner(self, held: Held) -> Held | None:
-        """The record that the store has in one link with this one, as its own or as an alias, also if that is over."""
-        kind, other = self.ledger.world.specs[held.entity].kind, held.side.other
-        link = self.ledger.world.look("links_by_key", kind, held.side, [held.key]).get(held.key)
-        return self.ledger.records.get((other, held.entity, str(link.keys[other]))) if link is not None else None
 
     def _same(self, unit: Unit, left: Held, right: Held) -> bool:
         """Equal, or two images of one edit, or equal under the mapping."""

@@ -42,6 +42,12 @@ class Records:
         """The record that a reference names on its own side."""
         return self.records.get((side, value.entity, value.key)) if isinstance(value, Ref) else None
 
+    def partner_of(self, held: Held) -> Held | None:
+        """The record that the store has in one link with this one, as its own or as an alias, also if that is over."""
+        kind, other = self.specs[held.entity].kind, held.side.other
+        link = self.world.look("links_by_key", kind, held.side, [held.key]).get(held.key)
+        return self.records.get((other, held.entity, str(link.keys[other]))) if link is not None else None
+
     def survivors(self, entity: str, identity: str) -> set[str]:
         """The identity itself and those that took it over, on either side, in as many steps as it took."""
         found, open_ = set[str](), [identity]

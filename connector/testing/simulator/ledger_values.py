@@ -159,8 +159,17 @@ class Values(Records):
             ]
         other = held.side.other
         candidates = [edit for edit in found if other in edit.sides]
-        shown = {id(mate.shows.get(unit)) for mate in thing.live(other)}
+        shown = {id(mate.shows.get(unit)) for mate in self._mates(thing, held)} if len(candidates) > 1 else set()
         return max(candidates, key=lambda edit: (id(edit) in shown, edit.number), default=None)
+
+    def _mates(self, thing: Thing, held: Held) -> list[Held]:
+        """Live records of the other side whose values are brought here: the partner's alone, where it is known.
+
+        Another of its name may still show what was replaced there since.
+        """
+        live, all_ = thing.live(held.side.other), thing.records[held.side.other]
+        partner = self.partner_of(held) if len(all_) > 1 else None
+        return [mate for mate in live if mate is partner] if partner in all_ else live
 
     def _looked_at(self, change: Change, unit: str, values: Sequence[Hashable]) -> Edit | None:
         """What the record showed when the sender looked at it last, if that is what was written.
