@@ -21,7 +21,7 @@ from connector.engine.outcomes import Last, take_outcome
 from connector.engine.results import merged_meanwhile, store_results
 from connector.engine.send import send
 from connector.engine.survivors import Survivors, find_survivors
-from connector.engine.work import MISSING, Work, released_by, with_seen
+from connector.engine.work import MISSING, PARTNER_MISSING, Work, released_by, with_seen
 from connector.errors import ConnectorError
 from connector.merge.base import Base
 from connector.merge.records import Step
@@ -150,17 +150,19 @@ def _not_created(drafter: Drafter, plan: ItemPlan, source: Side, survivors: Surv
 
 
 def _not_yet(drafter: Drafter, item: Item) -> Thread:
-    """Two records that belong together, one of which was read as it no longer is: both are looked at again.
+    """Two records that belong together, one of which was not found, or read as it no longer is: both are read again.
 
     The other one is remembered for matching: whichever comes up first finds its partner.
     """
+    missing = [side for side in SIDES if (side, item.keys[side]) in drafter.work.absent]
+    reason = PARTNER_MISSING if missing else "an old version was read of its partner"
     for side in SIDES:
         key = item.keys[side]
-        if key is not None and (side, key) in drafter.work.absent:
+        if key is not None and side in missing:
             drafter.hint(side, key, MISSING, drafter.now + drafter.spec.settle)
         elif key is not None and (side, key) not in drafter.work.behind:
             drafter.candidate(item, side)
-            drafter.hint(side, key, "an old version was read of its partner", drafter.now + drafter.spec.settle)
+            drafter.hint(side, key, reason, drafter.now + drafter.spec.settle)
     drafter.work.tally.extra["unconfirmed"] += 1
     return Thread(item, LinkRow(0, "", LinkState.HALF, item.keys), Base(), "skipped")
 

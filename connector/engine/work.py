@@ -24,6 +24,7 @@ DETAIL = b"detail"
 MADE_UP = 1 << 62
 """Ids of links that only a dry run makes start here; the store hands out smaller ones."""
 MISSING = "missing"
+PARTNER_MISSING = "its partner is missing"
 TROUBLES = 5
 RESULTS = ("created", "updated", "unchanged", "skipped", "held", "failed")
 

@@ -12,7 +12,7 @@ from judge_world import GUARDED, Court, company, opened, order
 from connector.errors import UncertainError
 from connector.merge.rules import Drift, Flow
 from connector.model.records import Op, Write
-from connector.model.rows import ConflictRow, IntentRow, IntentState, LinkState
+from connector.model.rows import ConflictRow, HintRow, IntentRow, IntentState, LinkState
 from connector.model.values import Side, Sides, maybe
 from connector.testing.simulator.systems import Trick
 from connector.testing.world import account, customer
@@ -238,6 +238,34 @@ def test_i16_a_delete_that_the_store_forgot_counts_as_a_persons_where_nothing_te
         court.write(LEFT, "account", DELETE, left)
         assert earlier == (set() if back else {"I16"})
         assert court.rules() == (set() if allowed else {"I16"})
+        assert bool(court.judge.verdicts.limits) is allowed
+
+
+@pytest.mark.parametrize(
+    ("profile", "reason", "partner", "another", "allowed"),
+    [
+        ("no-delete-feed", "its partner is missing", "missing", False, True),
+        ("no-delete-feed", "an old version was read of its partner", "missing", False, False),  # which is not so
+        ("no-delete-feed", "its partner is missing", None, False, False),  # nobody looks for it any more
+        ("no-delete-feed", "its partner is missing", "missing", True, False),  # the other one can be read: it is gone
+        (GUARDED, "its partner is missing", "missing", False, False),  # there a feed tells of deletes
+    ],
+)
+def test_i44_a_record_may_wait_for_one_that_is_missing_where_nothing_can_tell_that_it_was_deleted(
+    profile: str, reason: str, partner: str | None, another: bool, allowed: bool
+) -> None:
+    with opened(profile) as court:
+        right = court.world.erp.add("customers", customer("Acme"))
+        court.read(RIGHT, "account", right)
+        left = court.write(LEFT, "account", CREATE, name="Acme", currency="EUR", state="customer")
+        court.world.erp.remove("customers", right)
+        if another:
+            company(court, "Globex")
+        kind, now = court.world.specs["account"].kind, court.world.clock.now()
+        told = [(LEFT, left, reason), (RIGHT, right, partner)]
+        with court.world.store.begin() as tx:
+            tx.put_hints([HintRow(kind, s, k, None, why, now + 900, first=now) for s, k, why in told if why])
+        assert court.rules(rest=True) == (set() if allowed else {"I44"})
         assert bool(court.judge.verdicts.limits) is allowed
 
 

@@ -346,17 +346,9 @@ class Judge:
             self.verdicts.find("I2", "a run at rest wrote to a system")
 
     def _is_alone(self, entity: str, line: PlanLine) -> bool:
-        """Whether a record that is gone cannot be confirmed as deleted, ever: nothing else is there to be read.
-
-        Protocol 2.1: D needs a readable sentinel. Looking again is no write.
-        """
+        """Whether one of the two records is gone, and nothing can ever tell. Looking again is no write."""
         found = [self.ledger.records.get((side, entity, str(line.keys[side]))) for side in SIDES]
-        for gone in (held for held in found if held is not None and not held.live):
-            there = any(held.live for held in self.ledger.of(gone.side, entity))
-            if not there and self.profile.powers[gone.side].deletes == "none":
-                self.verdicts.limit("I16", f"{gone}: whether it was deleted cannot be told, nothing else is there")
-                return True
-        return False
+        return any(held is not None and self.writes.is_past_telling(held) for held in found)
 
     def _run_at_rest(self, entity: str) -> None:
         try:

@@ -13,6 +13,7 @@ from connector.testing.simulator.judge_values import references
 from connector.testing.simulator.judge_writes import WriteRules
 
 MISSING = "missing"
+PARTNER_MISSING = "its partner is missing"
 
 
 class Reasons:
@@ -91,6 +92,16 @@ class Reasons:
             kind, where, awaited = hint.waits.rsplit("/", 2)
             return not self._is_linked(kind, Side(where), awaited)
         return (side, key) in self.rows.dead
+
+    def waits_for_missing(self, held: Held) -> bool:
+        """Whether a row says that this unlinked record waits for one that is missing, and will be for ever (2.1)."""
+        hint = self.rows.hints.get((held.side, held.key))
+        if hint is None or hint.reason != PARTNER_MISSING:
+            return False
+        mates = self.ledger.things[self.entity, held.identity].records[held.side.other]
+        rows = [(mate, self.rows.hints.get((mate.side, mate.key))) for mate in mates]
+        missing = [mate for mate, row in rows if row is not None and row.reason == MISSING]
+        return any(self.writes.is_past_telling(mate) for mate in missing)
 
 
 def _is_about(hint: HintRow, name: str) -> bool:

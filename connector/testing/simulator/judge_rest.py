@@ -217,6 +217,8 @@ class RestRules:
         if link is not None:
             self._survives(held, link)
             return
+        if self.reasons.waits_for_missing(held):
+            return
         thing = self.ledger.things[self.entity, held.identity]
         if held.ours and (thing.spare.total() or self._is_unknown(held, thing)):
             return

@@ -222,6 +222,18 @@ class WriteRules(LossRules):
             return False
         return not self.world.look("tombstones", self.world.specs[mate.entity].kind, mate.side, [mate.key])
 
+    def is_past_telling(self, gone: Held) -> bool:
+        """Whether a record that is gone cannot be confirmed as deleted, ever: nothing else is there to be read.
+
+        Protocol 2.1: D needs a readable sentinel, M is looked at again. It waits for that, and what is to be done with
+        its partner waits with it.
+        """
+        there = any(held.live for held in self.ledger.of(gone.side, gone.entity))
+        if gone.live or there or self.profile.powers[gone.side].deletes != "none":
+            return False
+        self.verdicts.limit("I16", f"{gone}: whether it was deleted cannot be told, nothing else is there")
+        return True
+
     def _unsettled(self, change: Change) -> None:
         """I17: nothing goes with a deleted record that the other side never had, nor a person saw who chose so."""
         held = change.held
