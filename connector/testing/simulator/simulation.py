@@ -19,6 +19,7 @@ from connector.testing.simulator.driver import STORE_TRICKS, SimDriver
 from connector.testing.simulator.judge import Finding, Judge
 from connector.testing.simulator.people import People, ScriptError, number
 from connector.testing.simulator.profiles import Policy, Profile
+from connector.testing.simulator.rest import Rest
 from connector.testing.simulator.runs import GUARDS, SYNCS, Run, Stops, drive, parse_run
 from connector.testing.simulator.systems import TRICKS, Trick, TrickySystem
 from connector.testing.simulator.webhooks import MODES, Webhooks
@@ -156,28 +157,19 @@ class Simulation:
         self._judged(self.judge.at_rest(again=resting))
 
     def _run_until_rest(self) -> bool:
-        """Run everything until a round changes nothing and leaves the same to be looked at as the round before.
-
-        What cannot be confirmed as deleted, for want of any other record there, is looked at for ever.
-        """
-        before: object = None
+        """Run everything until another round could bring nothing."""
+        rest = Rest()
         for _ in range(ROUNDS):
             self._wait([str(int(self.step))])
             for entity in SYNCS:
                 self._run(Run(entity))
-            now = self._picture()
-            if now == before and not self._open():
+            with self.world.store.look() as tx:
+                hints = tx.hints()
+            positions, open_ = [system.positions() for system in self.systems.values()], self._open()
+            if rest.reached((positions, open_), hints, self.world.clock.now() + self.step) and not open_:
                 return True
-            before = now
         self._find("I1", f"not at rest after {ROUNDS} rounds")
         return False
-
-    def _picture(self) -> tuple[object, ...]:
-        """How often each record was changed, and what is due soon."""
-        soon = self.world.clock.now() + self.step
-        with self.world.store.look() as tx:
-            due = sorted((hint.kind, hint.side, hint.key, hint.reason) for hint in tx.hints() if hint.due <= soon)
-        return (*(system.positions() for system in self.systems.values()), due)
 
     def _open(self) -> bool:
         """Whether something is still to come: open writes, requests on their way."""
