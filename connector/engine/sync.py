@@ -86,7 +86,9 @@ def sync(spec: SyncSpec, vault: Vault, spool: Spool, options: Options) -> Effect
 
 def _run(work: Work, options: Options, state: _State) -> Effects[Report]:
     if options.only is None:
-        yield from _read(work, work.started, full=options.full)
+        # Not `started`: what recovery left to be looked at is due now, and guards are to see it before the first write.
+        at = yield from now()
+        yield from _read(work, at, full=options.full)
     else:
         yield from _read_only(work, options.only)
     bounds = _bounds(work)

@@ -91,8 +91,8 @@ IN_READING = (
         "Of two that belong together, the one that was read as it is now is not found when the other comes up alone.",
         "I28",
         APPLY,
-        '            drafter.candidate(item, side)\n            drafter.hint(side, key, reason',
-        '            drafter.hint(side, key, reason',
+        "            drafter.candidate(item, side)\n            drafter.hint(side, key, reason",
+        "            drafter.hint(side, key, reason",
         ("tests/invariants/test_i27_to_i28.py without_partner",),
     ),
     Mutant(

@@ -284,6 +284,15 @@ IN_RECOVERY = (
         ("tests/simulator/test_found.py typed_on_both_sides", "tests/unit/engine/test_engine_review.py as_soon"),
     ),
     Mutant(
+        "what recovery left is read after the guards",
+        "An edit that waited behind a write without answer is carried over past the guard of the run that recovers it.",
+        "I18, 3 settle",
+        "connector/engine/sync.py",
+        "        yield from _read(work, at, full=options.full)\n",
+        "        yield from _read(work, work.started, full=options.full)\n",
+        ("tests/unit/engine/test_engine_guards.py open_write",),
+    ),
+    Mutant(
         "lost again in silence",
         "A run whose write had no answer when it was sent again reports no trouble.",
         "5, I44",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from connector.errors import Halted
-from connector.testing.driver import Crash
+from connector.errors import Halted, UncertainError
+from connector.merge.guards import Limit, Limits
+from connector.testing.driver import Crash, HandClock
 from connector.testing.world import World, account, customer
 
 
@@ -45,3 +46,27 @@ def test_the_same_edit_of_every_record_halts(world: World) -> None:
     with pytest.raises(Halted, match="would change 120 of 120"):
         world.sync()
     assert all(row["mail"] is None for row in world.erp.live("customers").values())
+
+
+def test_an_edit_that_waited_behind_an_open_write_is_counted_by_the_run_that_recovers_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.set("account", limits=Limits(updates=Limit(count=2)))
+    keys = [world.crm.add("companies", account(f"Acme {number}", phone="1")) for number in range(3)]
+    world.sync()
+    world.crm.edit("companies", keys[0], phone="2")
+    world.erp.fail("write", UncertainError("no answer"))
+    world.sync()
+    world.crm.edit("companies", keys[0], email="a@b.example")
+    world.erp.fail("write", UncertainError("no answer"))
+    world.sync()  # the feed tells of it while the write is open, and does not tell again
+    for key in keys[1:]:
+        world.crm.edit("companies", key, phone="2")
+    before = HandClock.now
+    monkeypatch.setattr(HandClock, "now", lambda clock: (clock.advance(0.01), before(clock))[1])  # a run takes time
+    with pytest.raises(Halted, match="would change 3 of 3 records in erp, at most 2"):
+        world.sync()
+    assert sorted(row["tel"] for row in world.erp.live("customers").values()) == ["1", "1", "2"]
+    world.sync(allow=frozenset({"updates"}))
+    rows = world.erp.live("customers").values()
+    assert sorted((row["tel"], row["mail"] or "") for row in rows) == [("2", ""), ("2", ""), ("2", "a@b.example")]
