@@ -6,43 +6,24 @@ it is whether it was the right one. A finding carries the number of the row wher
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
 from math import inf
 
 from connector.merge.rules import Drift, Flow, Policy, Unit
 from connector.model.records import Key, Op, Write
-from connector.model.rows import HELD, LinkRow
-from connector.model.values import SIDES, Side, Sides
-from connector.testing.simulator.judge_copies import Copies
-from connector.testing.simulator.judge_findings import Verdicts
+from connector.model.values import SIDES, Side
+from connector.testing.simulator.judge_choices import ChoiceRules
 from connector.testing.simulator.judge_losses import LossRules
-from connector.testing.simulator.judge_rows import MANY, Rows
-from connector.testing.simulator.judge_things import Change, Edit, Held, Thing, Written
+from connector.testing.simulator.judge_rows import MANY
+from connector.testing.simulator.judge_things import Change, Edit, Held, Written
 from connector.testing.simulator.judge_values import ABSENT, LINES, PRESENT, is_empty
 from connector.testing.simulator.ledger_records import is_ref
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A person's decision on a conflict of these two records: this side is right, over what both showed by that number.
-
-    noted: tokens of writes that were noted before it: they are sent again as they are (3.3). known: the store cannot
-    have lost it since. before: what was chosen until then.
-    """
-
-    keys: Sides[Key | None]
-    number: int
-    side: Side
-    noted: frozenset[str]
-    known: bool = True
-    before: Choice | None = None
-
-
-class WinnerRules:
+class WinnerRules(ChoiceRules):
     """Judges each unit that a write of ours changed, after what is lost by it was judged.
 
-    choices: by record and unit; the last one counts. unbased: (entity, unit) -> of what both sides showed up
+    unbased: (entity, unit) -> of what both sides showed up
     to this number nobody can say that it is the base: the store was replaced, or the unit was no part of the sync.
     waiting: records -> the same, where a row kept them waiting when the others were looked at again. half: records ->
     the same, while the outcome of a create made of them is not known: recovery owns their link (protocol 2.2, 3.2), and
@@ -50,22 +31,13 @@ class WinnerRules:
     """
 
     def __init__(self, losses: LossRules) -> None:
-        self.losses = losses
-        self.ledger = losses.ledger
-        self.world = losses.world
-        self.choices: dict[tuple[Side, str, Key, str], Choice] = {}
+        super().__init__(losses)
         self.unbased: dict[tuple[str, str], float] = {}
         self.waiting: dict[tuple[Side, str, Key], float] = {}
         self.half: dict[tuple[Side, str, Key], float] = {}
         self._sent: dict[tuple[Side, str, Key], set[str]] = {}
         self._starts: dict[str, int] = {}
-        self._began: dict[str, int] = {}
         self._touched: dict[tuple[Side, str, Key], list[tuple[int, float, bool]]] = {}
-        self._copies = Copies()
-
-    @property
-    def verdicts(self) -> Verdicts:
-        return self.losses.verdicts
 
     # -------------------------------------------------------------------------------------------- what is told
 
@@ -97,7 +69,7 @@ class WinnerRules:
         """What its run can have known when it began is what a write goes by, however often it is sent."""
         for write in writes:
             self._sent.setdefault((side, entity, write.key or ""), set()).add(write.token)
-            self._began.setdefault(write.token, self._starts.get(process, self.ledger.began))
+            self.began.setdefault(write.token, self._starts.get(process, self.ledger.began))
 
     def take(self, change: Change) -> None:
         """Any change of a record: its time, and whether it was ours, is what `newest` goes by."""
@@ -105,36 +77,21 @@ class WinnerRules:
         times = self._touched.setdefault((held.side, held.entity, held.key), [])
         times.append((change.number, change.touch.at, change.ours))
 
-    def choose(self, entity: str, keys: Sides[Key | None], unit: str, side: Side) -> None:
-        """A person decided on these two records."""
-        self.ledger.number += 1
-        noted = frozenset(row.token for row in self.world.look("open_intents", self.world.specs[entity].kind, "", MANY))
-        for where, key in zip(SIDES, keys, strict=True):
-            if key is not None:
-                place = where, entity, key, unit
-                self.choices[place] = Choice(keys, self.ledger.number, side, noted, before=self.choices.get(place))
-
     def remapped(self, entity: str) -> None:
         """Units that are no part of the sync lose their base, and what was decided on them is over (section 1)."""
         here = {unit.name for unit in self.world.specs[entity].units}
         for unit in self.ledger.specs[entity].units:
             if unit.name not in here:
                 self.unbased[entity, unit.name] = inf
-                self._doubt(entity, unit.name)
+                self.doubt(entity, unit.name)
 
     def store_replaced(self, made: int) -> None:
         """The older store has older bases, and knows of no choice since it was made: of the one before it (I39)."""
-        self._copies.put_back(made, self.ledger.number)
+        self.copies.put_back(made, self.ledger.number)
         for entity, spec in self.ledger.specs.items():
             self.unbased.update({(entity, unit.name): inf for unit in spec.units})
             for name in ("*", *(unit.name for unit in spec.units)):
-                self._doubt(entity, name)
-
-    def _doubt(self, entity: str, unit: str) -> None:
-        """What was decided on it may be forgotten; what is carried out all the same was a person's decision."""
-        for place, choice in self.choices.items():
-            if (place[1], place[3]) == (entity, unit):
-                self.choices[place] = replace(choice, known=False)
+                self.doubt(entity, name)
 
     def all_done(self, entity: str) -> None:
         """A run did everything there was to do: what agrees from here on is noted as the base."""
@@ -156,7 +113,7 @@ class WinnerRules:
             hints = [(hint.side, entity, hint.key) for hint in tx.hints(kind)]
             links = list(tx.links_by_id([row.link for row in tx.conflicts(kind)]).values())
         found = [
-            link for place in hints if place in self.ledger.records and (link := self._link(self.ledger.records[place]))
+            link for place in hints if place in self.ledger.records and (link := self.link(self.ledger.records[place]))
         ]
         return {(side, entity, str(link.keys[side])) for link in [*links, *found] for side in SIDES}
 
@@ -174,7 +131,7 @@ class WinnerRules:
             self.verdicts.find("row 9", f"{what}; the other side owns none of it")
         elif self.losses.in_window(change, written.since):
             return  # I7: without conditional writes a hit is reported apart
-        elif self._was_chosen(change, old):
+        elif self.was_chosen(change, old):
             self.verdicts.find("I19", f"{what}; a person had chosen this side")
         elif old.given_up == "journal" and self._is_contested(change, old, edit):
             self._lost(change, unit, old, edit, what)
@@ -190,7 +147,7 @@ class WinnerRules:
 
     def _mate(self, held: Held) -> Held | None:
         """Its partner of today."""
-        link, other = self._link(held), held.side.other
+        link, other = self.link(held), held.side.other
         return self.ledger.records.get((other, held.entity, str(link.keys[other]))) if link is not None else None
 
     def _is_contested(self, change: Change, old: Edit, edit: Edit) -> bool:
@@ -222,7 +179,7 @@ class WinnerRules:
 
     def _were_linked(self, held: Held, number: int) -> bool:
         """Whether we had made one of the two, or written to one before that: else their link may be new."""
-        link, pair = self._link(held), [held]
+        link, pair = self.link(held), [held]
         mate = link.keys[held.side.other] if link is not None else None
         if mate is not None and (other := self.ledger.records.get((held.side.other, held.entity, mate))) is not None:
             pair.append(other)
@@ -238,7 +195,7 @@ class WinnerRules:
         """What a person typed here gave way: by a choice, by the direction, or by the policy."""
         held = change.held
         # A line that the chosen side never had is dropped with its list: there, nobody typed that it is none.
-        if self._is_by_choice(change, old, 0 if edit.number == change.number else edit.number):
+        if self.is_by_choice(change, old, 0 if edit.number == change.number else edit.number):
             return
         # A line that is kept is brought back for what was typed into it: whether it is there had not changed.
         unchanged = edit.value is not PRESENT and self._is_base(change, unit, old, edit)
@@ -301,96 +258,6 @@ class WinnerRules:
             for _, earlier, ours in here
             for _, later, others in there
         )
-
-    # -------------------------------------------------------------------------------------------- choices
-
-    def _choice(self, held: Held, unit: str) -> Choice | None:
-        """The last one, if it was about the record and its partner of today."""
-        choice, link = self.choices.get((held.side, held.entity, held.key, unit.split("/")[0])), self._link(held)
-        return choice if choice is not None and link is not None and link.keys == choice.keys else None
-
-    def _link(self, held: Held) -> LinkRow | None:
-        found: dict[Key, LinkRow] = self.world.look(
-            "links_by_key", self.world.specs[held.entity].kind, held.side, [held.key]
-        )
-        return found.get(held.key)
-
-    def _stands(self, change: Change, unit: str) -> Choice | None:
-        """A choice for this very side that the sender knew of: made before its run, and not forgotten since."""
-        choice = self._choice(change.held, unit)
-        if choice is None or not choice.known or choice.side is not change.held.side:
-            return None
-        return choice if self._must_know(change, choice) else None
-
-    def _must_know(self, change: Change, choice: Choice) -> bool:
-        """Whether the sender must have known of it: made before its run and before the write was noted; not lost."""
-        token = str(change.touch.token)
-        began = self._began.get(token, 0)
-        known = choice.number <= began and not self._copies.forgotten(choice.number, began)
-        return known and token not in choice.noted
-
-    def _was_chosen(self, change: Change, old: Edit) -> bool:
-        """I19, row 15: the chosen side keeps its value until somebody edits the unit, on either side."""
-        choice, head = self._stands(change, old.unit), old.unit.split("/")[0]
-        if choice is None or old.number > choice.number:
-            return False
-        return not self._is_edited(change.thing, head, choice.number)
-
-    def _is_by_choice(self, change: Change, old: Edit, number: int) -> bool:
-        """Whether a person chose the other side, over these two values, by the last choice the sender can have known.
-
-        What is chosen while a run goes on may come after it has looked, and may not.
-        """
-        choice = self._choice(change.held, old.unit)
-        while choice is not None and max(old.number, number) <= choice.number:
-            if choice.side is change.held.side.other:
-                return True
-            choice = None if self._must_know(change, choice) else choice.before
-        return False
-
-    def _is_edited(self, thing: Thing, head: str, number: int) -> bool:
-        units = (known for unit, known in thing.edits.items() if unit.split("/")[0] == head)
-        edits = (edit for known in units for alike in known.values() for edit in alike)
-        return any(edit.typed and edit.number > number for edit in edits)
-
-    def deleted(self, change: Change) -> None:
-        """I19: what a person chose to keep is not deleted; that its partner is gone was what they decided on."""
-        held, choice = change.held, self._stands(change, "*")
-        mates = change.thing.records[held.side.other]
-        if choice is not None and all(mate.last <= choice.number for mate in mates):
-            self.verdicts.find("I19", f"{held}: deleted, and a person had chosen to keep it")
-
-    def was_seen(self, held: Held, unit: str) -> bool:
-        """Whether the record showed this of the unit when a person chose that it goes."""
-        choice = self.choices.get((held.side, held.entity, held.key, "*"))
-        while choice is not None:
-            number = choice.number
-            shows = next((shows for at, _, shows in reversed(held.versions) if at <= number), {})
-            edit = shows.get(unit)
-            if choice.side is held.side.other and edit is not None and self.ledger.same(edit.value, held.now.get(unit)):
-                return True
-            choice = choice.before
-        return False
-
-    def at_rest(self, entity: str, rows: Rows, names: Callable[[Side, Key], bool]) -> None:
-        """I19: no choice is left that was never carried out, where nothing else has happened to the unit since."""
-        links = {link.id: link for link in rows.links}
-        chosen = [row for units in rows.conflicts.values() for row in units.values() if row.choice is not None]
-        for row in chosen:
-            keys = links[row.link].keys if row.link in links else Sides(None, None)
-            found = [self.ledger.records.get((side, entity, str(keys[side]))) for side in SIDES]
-            live = [held for held in found if held is not None and held.live]
-            merged = any(held is not None and held.ended == "merged" for held in found)
-            if not live or merged or (len(live) < 2 and row.unit != "*"):
-                continue  # where one is gone there is nothing to carry across; a merge is nobody's choice (row G)
-            # A write that failed, or waits, says so at its record; one that has no image there (row 16), in its row.
-            told = row.reason == HELD or any(names(held.side, held.key) for held in live)
-            if not told and self._is_left(live[0], row.unit):
-                self.verdicts.find("I19", f"{live[0]}: the choice on {row.unit} was never carried out")
-
-    def _is_left(self, held: Held, unit: str) -> bool:
-        choice, thing = self._choice(held, unit), self.ledger.things[held.entity, held.identity]
-        return choice is not None and not self._is_edited(thing, unit, choice.number)
 
 
 def _agreed_before(old: Edit) -> list[Edit]:
