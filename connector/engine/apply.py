@@ -37,6 +37,7 @@ def take_ids(work: Work, count: int) -> Effects[None]:
     """Make sure that many link ids are at hand; they come from the store in blocks."""
     if len(work.ids) < count:
         block: range = yield from commit(lambda tx: tx.reserve_ids(max(count, ID_BLOCK)))
+        work.own_ids = min(work.own_ids, block.start)
         work.ids.extend(reversed(block))
 
 

@@ -105,8 +105,13 @@ def note_doubted(work: Work) -> Effects[None]:
         work.hinted = True
 
 
-def read_hints(work: Work, at: float) -> Effects[int]:
-    """Read the keys of every due hint, fresh, into the spool; how many hints there were."""
+def read_hints(
+    work: Work, at: float, among: Collection[tuple[Side, Key]] | None = None, *, late: bool = False
+) -> Effects[int]:
+    """Read the keys of every due hint, fresh, into the spool; how many hints there were.
+
+    among: those of these records only. late: the run has written already, and what that released is noted.
+    """
     kind = work.spec.kind
     work.looked = at
     after = ("", "")
@@ -115,9 +120,13 @@ def read_hints(work: Work, at: float) -> Effects[int]:
         hints: list[HintRow] = yield from look(_due(kind, at, after))
         if not hints:
             return total
-        total += len(hints)
         work.hinted = True
         after = (hints[-1].side.value, hints[-1].key)
+        if among is not None:
+            hints = [hint for hint in hints if (hint.side, hint.key) in among]
+        total += len(hints)
+        if late:
+            work.released.update((hint.side, hint.key) for hint in hints if not hint.due)
         for side in SIDES:
             keys = [hint.key for hint in hints if hint.side is side]
             missed = {(side, h.key): h.first for h in hints if h.side is side and h.reason == MISSING}

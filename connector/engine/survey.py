@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from math import ceil
@@ -12,10 +12,11 @@ from connector.engine.assess import assess
 from connector.engine.effects import Effects
 from connector.engine.item import Item, ItemPlan
 from connector.engine.items import each_batch
-from connector.engine.work import Work
+from connector.engine.work import MADE_UP, Work
 from connector.merge.fields import Verb
 from connector.merge.records import Status, Step
 from connector.model.canonical import encode
+from connector.model.entities import FieldType
 from connector.model.plan import PlanLine, Summary
 from connector.model.values import SIDES, Money, Side, Sides, Value
 
@@ -45,10 +46,12 @@ def survey(work: Work, sink: Sink | None = None, *, dry: bool = True) -> Effects
         plans = yield from assess(work, items)
         for plan in plans:
             _tally_ending(work, count, plan)
-            count.first.update(plan.targets() if _is_first(work, plan) else ())
+            counted = changes_of(work, plan)
             for line in lines_of(work, plan):
                 summary.count(line.action)
                 _tally(count, line)
+                if line.action == "update" and line.side is not None and line.side not in counted:
+                    count.first[line.side] += 1
                 if line.action == "create":
                     _amount(summary, plan)
                 if sink is not None:
@@ -80,6 +83,34 @@ def _is_first(work: Work, plan: ItemPlan) -> bool:
     if plan.create is not None or link is None or link.layout != work.layout:
         return False
     return all(unit.decision.row in FIRST_ROWS for unit in plan.units if unit.values)
+
+
+def _is_follow_up(work: Work, plan: ItemPlan) -> bool:
+    """Whether an update only goes on with what this run made: to a record of its own, or a reference that waited."""
+    item, fields = plan.item, work.spec.entity.fields
+    written = [name for unit in plan.units if unit.values for name in unit.unit.fields]
+    waited = not work.released.isdisjoint(zip(SIDES, map(str, item.keys), strict=True))
+    own = item.link is not None and work.own_ids <= item.link.id < MADE_UP
+    return own or (waited and all(fields[name].type is FieldType.REF for name in written))
+
+
+def changes_of(work: Work, plan: ItemPlan) -> list[Side]:
+    """The sides on which this plan changes a record, as a guard counts it: each record once in a run."""
+    link = plan.item.link
+    if link is None or plan.create is not None or link.id in work.open_links:
+        return []
+    if _is_first(work, plan) or _is_follow_up(work, plan):
+        return []
+    return [side for side in plan.targets() if link.id not in work.changed[side]]
+
+
+def note_changed(work: Work, plans: Sequence[ItemPlan]) -> None:
+    """These are about to be carried out: what comes up later in the run counts together with them."""
+    for plan in plans:
+        link = plan.item.link
+        for side in changes_of(work, plan):
+            if link is not None:
+                work.changed[side].add(link.id)
 
 
 def _tally_ending(work: Work, count: _Count, plan: ItemPlan) -> None:

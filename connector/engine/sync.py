@@ -7,25 +7,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from connector.engine.apply import apply_batch
 from connector.engine.assess import assess
 from connector.engine.effects import Effects, NewId, Tell, commit, look, now
-from connector.engine.item import Item, ItemPlan
+from connector.engine.item import Item
 from connector.engine.items import each_batch, match, project, recall
 from connector.engine.lease import fenced, keep_lease, take_lease
 from connector.engine.read import gather, note_doubted, read_feeds, read_hints, read_keys
 from connector.engine.recover import note_open, recover
+from connector.engine.saved import Saved, Wanted
 from connector.engine.shape import Shape
 from connector.engine.spec import SyncSpec
-from connector.engine.survey import Sink, lines_of, survey
+from connector.engine.survey import Sink, note_changed, survey
 from connector.engine.tagged import link_tagged
 from connector.engine.work import Work
 from connector.errors import ConnectorError, Halted
 from connector.merge.guards import Stop, Totals, check_guards
-from connector.model.plan import PlanLine, Report, Summary
-from connector.model.records import Key
+from connector.model.plan import Report, Summary
 from connector.model.rows import LinkState, RunRow
 from connector.model.values import SIDES, Side, Sides
 from connector.ports import Spool, Tx, Vault
@@ -34,8 +34,6 @@ BATCH = 200
 ROUNDS = 6
 LAYOUT = "layout"
 """Under this name the store keeps by which mapping everything was read last, beside the cursors of the feeds."""
-
-Wanted = Mapping[tuple[Key | None, Key | None], Collection[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,10 @@ class Options:
 
 @dataclass(slots=True)
 class _State:
-    drifted: list[PlanLine] = field(default_factory=list)
+    """saved: the plan that is carried out, where it is one. guarded: records that change are counted for a guard."""
+
+    saved: Saved | None
+    guarded: bool
     summary: Summary | None = None
 
 
@@ -71,7 +72,8 @@ def sync(spec: SyncSpec, vault: Vault, spool: Spool, options: Options) -> Effect
     work = yield from _begin(spec, vault, spool, dry=False)
     owner = work.owner = options.owner or work.run
     yield from take_lease(work, work.started)
-    state = _State()
+    guarded = spec.limits.updates is not None and "updates" not in options.allow
+    state = _State(Saved(options.only) if options.only is not None else None, guarded)
     try:
         yield from recover(work)
         report = yield from _run(work, options, state)
@@ -85,12 +87,12 @@ def sync(spec: SyncSpec, vault: Vault, spool: Spool, options: Options) -> Effect
 
 
 def _run(work: Work, options: Options, state: _State) -> Effects[Report]:
+    # Not `started`: what recovery left to be looked at is due now, and guards are to see it before the first write.
+    at = yield from now()
     if options.only is None:
-        # Not `started`: what recovery left to be looked at is due now, and guards are to see it before the first write.
-        at = yield from now()
         yield from _read(work, at, full=options.full)
     else:
-        yield from _read_only(work, options.only)
+        yield from _read_only(work, at, options.only)
     bounds = _bounds(work)
     bounds.linked = yield from _linked(work)
     stops = yield from _stops(work, bounds, options.allow)
@@ -101,27 +103,27 @@ def _run(work: Work, options: Options, state: _State) -> Effects[Report]:
         stops = yield from _stops(work, state.summary, options.allow)
     if stops:
         raise Halted("\n".join(stop.sentence for stop in stops), stops[0].guard)
-    yield from _apply(work, options.only, state)
+    yield from _apply(work, state)
     for _ in range(ROUNDS):
         # Where a system has trouble, the next run goes on: what could not be written is due then, unless it said when.
-        again = not work.trouble and (yield from _released(work))
+        again = not work.trouble and (yield from _released(work, state))
         if not again:
             break
         yield from _check_late(work, options)
-        yield from _apply(work, None, state)
+        yield from _apply(work, state)
     return (yield from _finish(work, state, move=options.only is None))
 
 
 def _check_late(work: Work, options: Options) -> Effects[None]:
-    """Raises Halted when what came up during the run ends or misses too many records."""
+    """Raises Halted when what came up during the run ends or misses too many records, or changes them with it."""
     none = Sides(0, 0)
     bounds = _bounds(work)
-    bounds.creates = bounds.updates = none  # follow-ups of what was checked before
+    bounds.creates = none  # follow-ups of what was checked before
     bounds.linked = yield from _linked(work)
     stops = yield from _stops(work, bounds, options.allow, late=True)
     if stops:
         exact = yield from survey(work, dry=True)
-        exact.creates, exact.updates, exact.linked = none, none, bounds.linked
+        exact.creates, exact.linked = none, bounds.linked
         stops = yield from _stops(work, exact, options.allow, late=True)
     if stops:
         raise Halted("\n".join(stop.sentence for stop in stops), stops[0].guard)
@@ -176,8 +178,10 @@ def _complete(work: Work) -> Effects[None]:
     work.tally.read += links + lone.left + lone.right - work.spool.count_pairs()
 
 
-def _read_only(work: Work, only: Wanted) -> Effects[None]:
+def _read_only(work: Work, at: float, only: Wanted) -> Effects[None]:
     yield from _is_read_anew(work)
+    yield from note_doubted(work)
+    work.looked = at
     for side in SIDES:
         keys = [str(pair[0 if side is Side.LEFT else 1]) for pair in only if pair[0 if side is Side.LEFT else 1]]
         for start in range(0, len(keys), BATCH):
@@ -208,7 +212,7 @@ def _stops(work: Work, summary: Summary, allowed: Collection[str], *, late: bool
     totals = Totals(
         summary.linked,
         summary.creates,
-        Sides(summary.updates.left - summary.first.left, summary.updates.right - summary.first.right),
+        Sides(*(summary.updates[side] - summary.first[side] + len(work.changed[side]) for side in SIDES)),
         summary.ended,
         summary.missing,
         today,
@@ -217,7 +221,8 @@ def _stops(work: Work, summary: Summary, allowed: Collection[str], *, late: bool
     return check_guards(work.spec.name, work.spec.names, work.spec.limits, totals, allowed, late=late)
 
 
-def _apply(work: Work, only: Wanted | None, state: _State) -> Effects[None]:
+def _apply(work: Work, state: _State) -> Effects[None]:
+    saved = state.saved
     links, lone = work.spool.counts()
     total = links + lone.left + lone.right
     # Two batches side by side keep a system busy while the other is being settled; more would only hold more in memory.
@@ -228,9 +233,13 @@ def _apply(work: Work, only: Wanted | None, state: _State) -> Effects[None]:
         nonlocal done
         yield from keep_lease(work)
         plans = yield from assess(work, items)
-        chosen = plans if only is None else _chosen(work, plans, only, state)
+        chosen = plans if saved is None else saved.choose(work, plans)
+        if state.guarded:
+            note_changed(work, chosen)
         while chosen:
             again = yield from apply_batch(work, chosen)
+            if saved is not None:
+                saved.note(chosen)
             chosen = (yield from assess(work, again)) if again else []
         done += len(items)
         yield Tell("apply", done, total)
@@ -238,27 +247,16 @@ def _apply(work: Work, only: Wanted | None, state: _State) -> Effects[None]:
     yield from each_batch(work, BATCH * width, handle, dry=False)
 
 
-def _chosen(work: Work, plans: list[ItemPlan], only: Wanted, state: _State) -> list[ItemPlan]:
-    """The plans that still are exactly what was saved; the others are left and listed."""
-    chosen = []
-    for plan_ in plans:
-        lines = [line for line in lines_of(work, plan_) if line.digest]
-        wanted = only.get((plan_.item.keys.left, plan_.item.keys.right))
-        if lines and wanted is not None and {line.digest for line in lines} == set(wanted):
-            chosen.append(plan_)
-            continue
-        work.tally.add("skipped")
-        if wanted is not None:
-            drift = lines or [PlanLine(work.spec.name, "nothing", None, plan_.item.keys, reason="already as planned")]
-            state.drifted.extend(drift)
-    return chosen
+def _released(work: Work, state: _State) -> Effects[bool]:
+    """Another round for what was released, moved under us or settled: due hints, read fresh.
 
-
-def _released(work: Work) -> Effects[bool]:
-    """Another round for what was released, moved under us or settled: due hints, read fresh."""
+    Of a saved plan, those of records that it was carried out for: what was due before had its turn.
+    """
     at = yield from now()
     work.spool.clear()
-    hints = yield from read_hints(work, at)
+    among = None if state.saved is None else state.saved.begun
+    work.released.clear()
+    hints = yield from read_hints(work, at, among, late=state.guarded)
     if not hints:
         return False
     yield from _complete(work)
@@ -279,12 +277,13 @@ def _finish(work: Work, state: _State, *, move: bool) -> Effects[Report]:
     row = RunRow(work.run, work.spec.name, work.spec.kind, work.started, ended, status, json.dumps(counts), hidden)
     yield from commit(lambda tx: _last(tx, work, row, move=move))
     summary = state.summary or Summary(work.spec.name)
-    return Report(work.spec.name, work.run, status, counts, summary, state.drifted, trouble=work.trouble)
+    drifted = state.saved.drifted if state.saved is not None else []
+    return Report(work.spec.name, work.run, status, counts, summary, drifted, trouble=work.trouble)
 
 
 def _drift(state: _State) -> bool:
     """Whether something of a saved plan was left; what is already as planned was not."""
-    return any(line.action != "nothing" for line in state.drifted)
+    return state.saved is not None and any(line.action != "nothing" for line in state.saved.drifted)
 
 
 def _last(tx: Tx, work: Work, row: RunRow, *, move: bool) -> None:

@@ -34,8 +34,8 @@ class Summary:
     """A plan in numbers. amounts: per currency, the sum of totals that creates would bring to each side.
 
     ended: records whose partner was deleted, for `deletes` to deal with. missing: linked records a full read did not
-    find, and that may be deleted. Both count records a decision is due on, on their own side. first: updates that only
-    bring values where both sides never agreed before.
+    find, and that may be deleted. Both count records a decision is due on, on their own side. first: updates that no
+    guard counts: they only bring values where both sides never agreed before, or follow from what was counted.
     """
 
     sync: str

@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from connector.engine.sync import Options, Wanted, plan, sync
+from connector.engine.saved import Wanted
+from connector.engine.sync import Options, plan, sync
 from connector.errors import ConnectorError
 from connector.model.plan import PlanLine
 from connector.model.values import SIDES, Sides

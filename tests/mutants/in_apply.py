@@ -118,9 +118,10 @@ IN_APPLY = (
         "The cursor is stored before what it covers was carried out.",
         "4, I25",
         SYNC,
-        "    yield from _apply(work, options.only, state)\n",
+        "stops[0].guard)\n    yield from _apply(work, state)\n",
+        "stops[0].guard)\n"
         "    yield from commit(lambda tx: [tx.set_cursor(work.spec.kind, s, work.chains[s].cursor) for s in SIDES])\n"
-        "    yield from _apply(work, options.only, state)\n",
+        "    yield from _apply(work, state)\n",
         ("tests/invariants/test_i25_to_i26.py i25", "tests/faults/test_faults_outcomes.py read_that_fails"),
     ),
     Mutant(
