@@ -182,7 +182,7 @@ def _first_commit(tx: Tx, work: Work, draft: Draft, at: float) -> None:
     if draft.updates:
         tx.update_links(draft.updates)
     for side in SIDES:
-        again = {hint.key: hint.waits for hint in draft.hints if hint.side is side}
+        again = {key: hint.waits for (s, key), hint in draft.hints.items() if s is side}
         looked = [key for s, key in draft.handled if s is side]
         handled = [key for key in looked if key not in again]
         if handled:
@@ -199,7 +199,7 @@ def _first_commit(tx: Tx, work: Work, draft: Draft, at: float) -> None:
     if draft.conflicts:
         tx.put_conflicts(draft.conflicts)
     if draft.hints:
-        tx.put_hints(draft.hints)
+        tx.put_hints(list(draft.hints.values()))
     if draft.awaited:
         tx.release_hints(_linked_meanwhile(tx, draft.awaited))
     if draft.aliases:

@@ -13,7 +13,7 @@ import msgspec
 
 from connector.engine.item import Item
 from connector.engine.settle import Settlement, freeze, source_of
-from connector.engine.work import Work
+from connector.engine.work import MISSING, Work
 from connector.merge.base import Base
 from connector.model.records import Key, Op, Version, Write
 from connector.model.rows import (
@@ -76,7 +76,7 @@ class Draft:
     conflicts: list[ConflictRow] = field(default_factory=list)
     closed: list[tuple[int, str]] = field(default_factory=list)
     journal: list[JournalRow] = field(default_factory=list)
-    hints: list[HintRow] = field(default_factory=list)
+    hints: dict[tuple[Side, Key], HintRow] = field(default_factory=dict)
     awaited: set[str] = field(default_factory=set)
     handled: list[tuple[Side, Key]] = field(default_factory=list)
     dead: list[DeadRow] = field(default_factory=list)
@@ -101,8 +101,17 @@ class Rows:
     def hint(
         self, side: Side, key: Key, reason: str, due: float, waits: str | None = None, *, version: Version | None = None
     ) -> None:
-        """version: what is known of a record that no link knows: an older one decides nothing (I28)."""
-        self.draft.hints.append(HintRow(self.spec.kind, side, key, version, reason, due, 0, waits, self.now))
+        """A record has one hint: the last counts. Of a wait that goes on, the store keeps the first time.
+
+        version: what is known of a record that no link knows: an older one decides nothing (I28).
+        """
+        second = self.work.doubted.get((side, key))
+        if reason == MISSING and second is not None and second > self.work.looked:
+            due = min(due, second)  # a look before its time (full reads take one) puts off none that tells
+        before = self.draft.hints.get((side, key))
+        versions = [one for one in (version, before.version if before is not None else None) if one is not None]
+        row = HintRow(self.spec.kind, side, key, max(versions, default=None), reason, due, 0, waits, self.now)
+        self.draft.hints[side, key] = row
 
     def wait(self, item: Item) -> None:
         """Look at a record again when its write's outcome is known: what it showed meanwhile is not told twice."""

@@ -208,8 +208,7 @@ class Drafter(Rows):
         A link comes most often, and the record is looked at as a whole then, and what else it waits for noted again.
         """
         reason = f"{unit} waits"
-        mine = [hint for hint in self.draft.hints[-2:] if (hint.side, hint.key) == (side, key)]
-        last = mine[-1] if mine else None
+        last = self.draft.hints.get((side, key))
         if last is not None and last.waits is not None:
             names = last.reason.removesuffix(" waits").removesuffix(" wait")
             reason = f"{names}, {unit} wait"

@@ -101,7 +101,7 @@ def note_doubted(work: Work) -> Effects[None]:
         if not hints:
             return
         after = (hints[-1].side.value, hints[-1].key)
-        work.doubted.update((hint.side, hint.key) for hint in hints if hint.reason == MISSING)
+        work.doubted.update({(hint.side, hint.key): hint.due for hint in hints if hint.reason == MISSING})
         work.hinted = True
 
 

@@ -69,13 +69,7 @@ def take_records(
         else:
             behind.extend(_outrun(work, side, record, known))
             _take_unlinked(work, side, record, unlinked)
-    # The newer one counts, where versions tell. Else what a feed showed stands: a read by key may come from a copy that
-    # lags behind, and the cursor is past it.
-    sorts = work.spec.systems[side].capabilities.versions != "opaque"
-    if linked:
-        work.spool.add_linked(side, linked, replacing=not forced, sorts=sorts)
-    if unlinked:
-        work.spool.add_unlinked(side, unlinked, replacing=not forced, sorts=sorts)
+    _spool(work, side, linked, unlinked, replacing=not forced)
     if listed:
         work.spool.note_listed(side, [link.id for link in links.values()])
     if seen and not work.dry:
@@ -84,8 +78,29 @@ def take_records(
         yield from fenced(work, lambda tx: tx.put_hints(behind))
     if over and not work.dry:
         yield from fenced(work, lambda tx: forget(tx, work.spec.kind, side, over))
-    if forced and unsure and not work.dry:
-        yield from fenced(work, lambda tx: tx.drop_hints(work.spec.kind, side, unsure))
+    # It is there, though nothing is done with it: what was noted when it was missing is over.
+    looked = unsure if forced else [key for key in unsure if (side, key) in work.doubted]
+    if looked and not work.dry:
+        yield from fenced(work, lambda tx: tx.drop_hints(work.spec.kind, side, looked))
+
+
+def _spool(
+    work: Work,
+    side: Side,
+    linked: Sequence[tuple[int, Record | None, Key]],
+    unlinked: Sequence[Unlinked],
+    *,
+    replacing: bool,
+) -> None:
+    """The newer one counts, where versions tell.
+
+    Else what a feed showed stands: a read by key may come from a copy that lags behind, and the cursor is past it.
+    """
+    sorts = work.spec.systems[side].capabilities.versions != "opaque"
+    if linked:
+        work.spool.add_linked(side, linked, replacing=replacing, sorts=sorts)
+    if unlinked:
+        work.spool.add_unlinked(side, unlinked, replacing=replacing, sorts=sorts)
 
 
 def forget(tx: Tx, kind: str, side: Side, keys: Collection[Key]) -> None:

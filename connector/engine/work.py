@@ -72,14 +72,14 @@ class Work:
     """One run of one sync. looked: when the hints were read last; one that came since is not dropped unread.
 
     behind: versions that were announced for records of which only older ones could be read. doubted: records that an
-    earlier run did not find. outrun: match prints of unlinked records of which an earlier run saw a newer version than
-    could be read now. suspects: unlinked records that may be what a create without answer made, each with the key of
-    the record that was made of. absent: records without a link that were asked for and not found, which proves nothing
-    yet. unlinked_own: how many records were read that we made, that no link knows and that carry
-    no key of the other side. images: newest versions shown of records whose link has ended in a merge: they may come
-    to belong to another one. changed: links of which this run changes the record on that side, for a guard, and never
-    more than it lets through. released: records that come up late in the run, because what they waited for was
-    linked meanwhile. own_ids: ids of links that this run makes start here.
+    earlier run did not find, and from when on a look tells whether they are gone. outrun: match prints of unlinked
+    records of which an earlier run saw a newer version than could be read now. suspects: unlinked records that may be
+    what a create without answer made, each with the key of the record that was made of. absent: records without a link
+    that were asked for and not found, which proves nothing yet. unlinked_own: how many records were read that we made,
+    that no link knows and that carry no key of the other side. images: newest versions shown of records whose link has
+    ended in a merge: they may come to belong to another one. changed: links of which this run changes the record on
+    that side, for a guard, and never more than it lets through. released: records that come up late in the run, because
+    what they waited for was linked meanwhile. own_ids: ids of links that this run makes start here.
     """
 
     spec: SyncSpec
@@ -108,7 +108,7 @@ class Work:
     trouble: list[str] = field(default_factory=list)
     missing_since: dict[tuple[Side, Key], float] = field(default_factory=dict)
     behind: dict[tuple[Side, Key], Version] = field(default_factory=dict)
-    doubted: set[tuple[Side, Key]] = field(default_factory=set)
+    doubted: dict[tuple[Side, Key], float] = field(default_factory=dict)
     outrun: dict[tuple[Side, Key], tuple[bytes, ...]] = field(default_factory=dict)
     suspects: dict[tuple[Side, Key], Key] = field(default_factory=dict)
     absent: set[tuple[Side, Key]] = field(default_factory=set)
@@ -136,7 +136,7 @@ class Work:
     def is_gone(self, side: Side, key: Key) -> bool:
         """Whether a record that is not found is gone: missing before, the settle time ago, and others can be read."""
         since = self.missing_since.get((side, key))
-        return since is not None and self.started - since >= self.spec.settle and self.alive[side] > 0
+        return since is not None and self.looked - since >= self.spec.settle and self.alive[side] > 0
 
     def made_since(self, record: Record, at: float | None) -> bool:
         """Whether the record is not older than that moment, as far as two clocks can tell."""

@@ -81,7 +81,7 @@ class Tx(Protocol):
     # hints
     def put_hints(self, rows: Sequence[HintRow]) -> None:
         """Insert or replace by (kind, side, key); the first-seen time and attempts of an existing row are kept when
-        the new row carries zero."""
+        the new row carries zero, the first-seen time also while the reason stays the same."""
 
     def due_hints(self, kind: str, now: float, after: tuple[str, str], limit: int) -> list[HintRow]:
         """Due hints ordered by (side, key), strictly after the pair given (("", "") to start)."""

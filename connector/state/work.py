@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from math import inf
 from typing import Any
 
-from sqlalchemy import bindparam, case, delete, func, null, or_, select, tuple_, update
+from sqlalchemy import and_, bindparam, case, delete, func, null, or_, select, tuple_, update
 
 from connector.model.records import Key
 from connector.model.rows import HintRow, IntentRow, IntentState
@@ -36,7 +36,11 @@ def _put_hints(make: Make) -> Any:
         _HINT,
         version=lambda old, new: greater(old.version, new.version),
         attempts=lambda old, new: case((new.attempts == constant(0), old.attempts), else_=new.attempts),
-        first=lambda old, new: case((new.first == constant(0), old.first), else_=new.first),
+        # Of a wait that goes on, the time when it began counts.
+        first=lambda old, new: case(
+            (or_(new.first == constant(0), and_(old.first > constant(0), old.reason == new.reason)), old.first),
+            else_=new.first,
+        ),
     )
 
 
@@ -136,8 +140,9 @@ class Work(Session):
     def put_hints(self, rows: Sequence[HintRow]) -> None:
         """Insert or replace by (kind, side, key); of several for one key the last counts.
 
-        An existing row keeps its first-seen time and attempts when the new row carries zero, and the greater version:
-        announcements that arrive out of order must not let an older state pass.
+        An existing row keeps its first-seen time when the new row gives the same reason, or none of its own (zero); its
+        attempts when the new row carries zero; and the greater version: announcements that arrive out of order must not
+        let an older state pass.
         """
         kinds = {name: self._own_kind(name) for name in {row.kind for row in rows}}
         values = [

@@ -46,7 +46,7 @@ class Work(Session):
             if old is not None:
                 new.version = greater(old.version, new.version)
                 new.attempts = new.attempts or old.attempts
-                new.first = new.first or old.first
+                new.first = old.first if old.first and old.reason == new.reason else new.first or old.first
             hints[place] = new
 
     def due_hints(self, kind: str, now: float, after: tuple[str, str], limit: int) -> list[HintRow]:

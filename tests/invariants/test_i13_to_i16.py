@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ import pytest
 from parts_a import OBJECTS, POWERS, PROFILES, Arena, Builder, Desk, arenas, line
 from parts_days import morning, noon, picture, rest, run_all, shown
 
-from connector.errors import ConnectorError, DeniedError, TransientError, UncertainError
+from connector.errors import ConnectorError, DeniedError, RejectedError, TransientError, UncertainError
 from connector.merge.records import Status, decide_record
 from connector.merge.rules import Policy
-from connector.model.records import Page
+from connector.model.records import Key, Page, Record
 from connector.model.rows import HintRow, LinkState
 from connector.model.values import Side, Sides
 from connector.testing.tables import Touch
@@ -291,6 +291,74 @@ def test_i16_a_record_not_listed_but_there_is_not_deleted(build: Builder, system
         arena.sync(full=True)
         arena.clock.advance(1000)
     assert set(arena.desks()[1 - system].live()) == before
+
+
+@pytest.mark.parametrize("system", [0, 1])
+def test_i16_looks_before_the_settle_time_put_off_no_delete(build: Builder, system: int) -> None:
+    arena = build(NO_FEED)
+    key = arena.desks()[system].add(name="Goes")
+    arena.desks()[system].add(name="Stays")
+    arena.sync()
+    mate = arena.mates()[key]
+    arena.desks()[system].remove(key)
+    for _ in range(3):
+        arena.sync(full=True)
+        assert mate in arena.desks()[1 - system].live()
+        arena.clock.advance(300)
+    arena.sync(full=True)
+    assert mate not in arena.desks()[1 - system].live()
+
+
+def test_i16_a_settle_time_that_is_over_while_a_run_is_going_on_is_over(build: Builder) -> None:
+    arena = build(NO_FEED)
+    key = arena.desks()[0].add(name="Goes")
+    arena.desks()[0].add(name="Stays")
+    arena.sync()
+    mate = arena.mates()[key]
+    arena.desks()[0].remove(key)
+    arena.sync(full=True)
+    (hint,) = arena.hints()
+    arena.clock.advance(hint.due - 0.5 - arena.clock.now())
+    scan = arena.crm.scan
+
+    def slow(object: str, cursor: str | None) -> Page:  # noqa: A002  (the port's name)
+        arena.clock.advance(1)
+        return scan(object, cursor)
+
+    arena.crm.scan = slow  # type: ignore[method-assign]
+    arena.sync(full=True)
+    assert mate not in arena.desks()[1].live()
+    assert arena.hints() == []
+
+
+@pytest.mark.parametrize("system", [0, 1])
+def test_i16_a_refused_record_that_was_seen_again_is_not_deleted_by_the_next_404(build: Builder, system: int) -> None:
+    arena = build(NO_FEED)
+    desk, other = arena.desks()[system], arena.desks()[1 - system]
+    key = desk.add(name="Flickers", phone="p0")
+    desk.add(name="Stays")
+    arena.sync()
+    mate = arena.mates()[key]
+    desk.edit(key, phone="p1")
+    other.system.fail("write", RejectedError("no"))
+    arena.sync()
+    assert len(arena.dead()) == 1
+    read, scan, hidden = desk.system.read, desk.system.scan, set[Key]()
+
+    def found(object: str, keys: Sequence[Key]) -> Mapping[Key, Record]:  # noqa: A002  (the port's name)
+        return {key: record for key, record in read(object, keys).items() if key not in hidden}
+
+    def listed(object: str, cursor: str | None) -> Page:  # noqa: A002  (the port's name)
+        page = scan(object, cursor)
+        return Page([record for record in page.records if record.key not in hidden], page.cursor, page.more)
+
+    desk.system.read, desk.system.scan = found, listed  # type: ignore[method-assign]
+    for hide, seconds in ((True, 300), (False, 550), (True, 100), (True, 300)):
+        hidden.clear()
+        hidden.update({key} if hide else ())
+        arena.sync(full=True)
+        arena.clock.advance(seconds)
+    assert mate in other.live()
 
 
 @pytest.mark.parametrize("system", [0, 1])

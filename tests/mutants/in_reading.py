@@ -9,6 +9,7 @@ TAKE = "connector/engine/take.py"
 ASSESS = "connector/engine/assess.py"
 ITEMS = "connector/engine/items.py"
 APPLY = "connector/engine/apply.py"
+DRAFT = "connector/engine/draft.py"
 UNITS = "connector/engine/units.py"
 WORK = "connector/engine/work.py"
 SHAPE = "connector/engine/shape.py"
@@ -172,9 +173,45 @@ IN_READING = (
         "A second miss right after the first counts as a delete.",
         "I16, 2.1 D",
         WORK,
-        "since is not None and self.started - since >= self.spec.settle and",
+        "since is not None and self.looked - since >= self.spec.settle and",
         "since is not None and",
         ("tests/invariants/test_holes.py second_miss",),
+    ),
+    Mutant(
+        "settle time counted to the start of the run",
+        "A second look in time counts for nothing when its run began before.",
+        "2.1 D",
+        WORK,
+        "self.looked - since >= self.spec.settle",
+        "self.started - since >= self.spec.settle",
+        ("tests/invariants/test_i13_to_i16.py settle_time_that_is_over",),
+    ),
+    Mutant(
+        "second look put off",
+        "Full runs more often than the settle time keep a delete from being carried over.",
+        "2.1 D, 4 sweep",
+        DRAFT,
+        "if reason == MISSING and second is not None and second > self.work.looked:",
+        "if False:",
+        ("tests/invariants/test_i13_to_i16.py put_off", "tests/unit/engine/test_engine_waits.py missed_again"),
+    ),
+    Mutant(
+        "looked at in vain, and due all the same",
+        "A record that cannot be proved deleted is looked at without an end.",
+        "2.1 D",
+        DRAFT,
+        "second is not None and second > self.work.looked:",
+        "second is not None:",
+        ("tests/unit/engine/test_engine_waits.py cannot_be_proved",),
+    ),
+    Mutant(
+        "refused record missing though it was seen",
+        "Of a record that was refused, a miss counts as the second one although it was seen since the first.",
+        "I16",
+        TAKE,
+        "looked = unsure if forced else [key for key in unsure if (side, key) in work.doubted]",
+        "looked = unsure if forced else []",
+        ("tests/invariants/test_i13_to_i16.py refused_record",),
     ),
     Mutant(
         "sentinel not looked at",

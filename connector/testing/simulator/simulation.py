@@ -17,6 +17,7 @@ from connector.testing.driver import Crash
 from connector.testing.simulator.desk import Desk
 from connector.testing.simulator.driver import STORE_TRICKS, SimDriver
 from connector.testing.simulator.judge import Finding, Judge
+from connector.testing.simulator.judge_ages import AgeRules
 from connector.testing.simulator.people import People, ScriptError, number
 from connector.testing.simulator.profiles import Policy, Profile
 from connector.testing.simulator.rest import Rest
@@ -158,7 +159,7 @@ class Simulation:
 
     def _run_until_rest(self) -> bool:
         """Run everything until another round could bring nothing."""
-        rest = Rest()
+        rest, ages = Rest(), AgeRules(self.judge.verdicts)
         for _ in range(ROUNDS):
             self._wait([str(int(self.step))])
             for entity in SYNCS:
@@ -166,6 +167,7 @@ class Simulation:
             with self.world.store.look() as tx:
                 hints = tx.hints()
             positions, open_ = [system.positions() for system in self.systems.values()], self._open()
+            ages.round_ended((positions, open_), hints)
             if rest.reached((positions, open_), hints, self.world.clock.now() + self.step) and not open_:
                 return True
         self._find("I1", f"not at rest after {ROUNDS} rounds")

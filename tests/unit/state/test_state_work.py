@@ -52,6 +52,22 @@ def test_putting_a_hint_again_keeps_first_time_and_attempts_when_it_carries_zero
         assert tx.hints() == [hint("k", first=7.0, attempts=1)]
 
 
+def test_a_hint_put_again_for_the_same_reason_is_as_old_as_the_first(store: Store) -> None:
+    with store.begin() as tx:
+        tx.put_hints([hint("k", first=5.0)])
+        tx.put_hints([hint("k", first=7.0, due=9.0)])
+        assert tx.hints() == [hint("k", first=5.0, due=9.0)]
+        tx.put_hints([hint("k", first=8.0, reason="another")])
+        assert tx.hints() == [hint("k", first=8.0, reason="another")]
+
+
+def test_a_hint_of_no_age_gets_one_when_it_is_put_again(store: Store) -> None:
+    with store.begin() as tx:
+        tx.put_hints([hint("k", first=0.0)])
+        tx.put_hints([hint("k", first=7.0)])
+        assert tx.hints() == [hint("k", first=7.0)]
+
+
 def test_an_announced_version_never_falls(store: Store) -> None:
     with store.begin() as tx:
         tx.put_hints([hint("k", version="v5")])
