@@ -139,16 +139,11 @@ class WinnerRules(ChoiceRules):
     def _source(self, change: Change, unit: str, edit: Edit) -> Edit:
         """What its partner had shown by the time of sending, and is written here: the value may be others', too."""
         held, call = change.held, self.ledger.calls.get(str(change.touch.token))
-        mate = self._mate(held)
+        mate = self.ledger.partner_of(held)
         if call is None or mate is None:
             return edit
         shown = (shows.get(unit) for number, _, shows in reversed(mate.versions) if number < call.number)
         return next((one for one in shown if one is not None and self.ledger.same(one.value, edit.value)), edit)
-
-    def _mate(self, held: Held) -> Held | None:
-        """Its partner of today."""
-        link, other = self.link(held), held.side.other
-        return self.ledger.records.get((other, held.entity, str(link.keys[other]))) if link is not None else None
 
     def _is_contested(self, change: Change, old: Edit, edit: Edit) -> bool:
         """Whether the sender could tell that this side had changed: what leaves no trace is row 3 or 4."""
@@ -187,7 +182,7 @@ class WinnerRules(ChoiceRules):
         return any(one.ours for one in pair) or any(ours and at < number for at, _, ours in touched)
 
     def _unbased_until(self, held: Held, unit: str) -> float:
-        at, mate = self.unbased.get((held.entity, unit.split("/")[0]), 0), self._mate(held)
+        at, mate = self.unbased.get((held.entity, unit.split("/")[0]), 0), self.ledger.partner_of(held)
         half = [self.half.get((one.side, one.entity, one.key), 0) for one in (held, mate) if one is not None]
         return max(at, self.waiting.get((held.side, held.entity, held.key), 0), *half)
 
@@ -245,7 +240,7 @@ class WinnerRules(ChoiceRules):
         """
         held, call = change.held, self.ledger.calls.get(str(change.touch.token))
         # The value may have been typed on this very side before: what counts is the time of the partner that shows it.
-        mate = self._mate(held) or self.ledger.records.get((held.side.other, held.entity, edit.key))
+        mate = self.ledger.partner_of(held) or self.ledger.records.get((held.side.other, held.entity, edit.key))
         if call is None or mate is None:
             return False
         here = [t for t in self._touched[held.side, held.entity, held.key] if t[0] == call.seen]
