@@ -230,9 +230,10 @@ def test_i4_what_both_show_while_a_create_is_open_is_a_base_only_where_the_recor
         assert court.rules() == broken
 
 
+@pytest.mark.parametrize("crossed", [True, False])
 @pytest.mark.parametrize("noted", [True, False])
 def test_i4_a_reference_to_what_a_merge_made_the_same_thing_is_a_change_until_both_were_looked_at(
-    court: Court, noted: bool
+    court: Court, noted: bool, crossed: bool
 ) -> None:
     other, image = company(court, "Other")
     _, third = company(court, "Third")
@@ -240,6 +241,8 @@ def test_i4_a_reference_to_what_a_merge_made_the_same_thing_is_a_change_until_bo
     court.read(RIGHT, "order", made)
     court.judge.run_ended(report("orders"))
     court.world.erp.merge("customers", image, court.world.erp.get("orders", made)["customer"])
+    if crossed:
+        court.world.crm.merge("companies", court.world.crm.get("deals", deal)["company_id"], other)
     court.world.crm.edit("deals", deal, company_id=other)
     if noted:
         court.read(LEFT, "order", deal)

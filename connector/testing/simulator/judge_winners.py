@@ -220,18 +220,22 @@ class WinnerRules(ChoiceRules):
         return {(held.side, held.key), (edit.side, edit.key)} <= {place for one in before for place in one.noticed}
 
     def _is_in_base(self, entity: str, edit: Edit, before: list[Edit], old: Edit) -> bool:
-        """Whether the base can have it: what has another name than what was agreed on is a change, unless it was noted.
+        """Whether the base can have it: what names another record than what was agreed on is a change, unless noted.
 
         A base is the raw value of each side (protocol, section 1): a reference to another record, which a merge made
-        the same thing, differs from it. Where both were looked at so, they agree (row 2); after that it is the base.
+        the same thing, differs from it, also where merges that crossed gave both one name. Where both were looked at
+        so, they agree (row 2); after that it is the base.
         """
+        if edit is before[0] or edit.noticed.get((edit.side, edit.key), inf) < old.number:
+            return True
         mate = self.ledger.records.get((edit.side, entity, edit.key))
-        names = [before[0].value]
-        if mate is not None and edit is not before[0] and is_ref(edit.value):
-            earlier = [(fields, shows) for number, fields, shows in mate.versions if number < edit.number and fields]
-            shown = [fields for fields, shows in earlier if shows.get(edit.unit) in before]
-            names = [self.ledger.read(mate, fields or {})[1].get(edit.unit) for fields in shown] or names
-        return edit.value in names or edit.noticed.get((edit.side, edit.key), inf) < old.number
+        if mate is not None and is_ref(edit.value):
+            shown = [(at, fields) for at, fields, shows in mate.versions if fields and shows.get(edit.unit) in before]
+            keys = {at: self.ledger.keyed(mate, self.ledger.read(mate, f)[0]).get(edit.unit) for at, f in shown}
+            earlier = [key for at, key in keys.items() if at < edit.number]
+            if earlier:
+                return keys.get(edit.number) in earlier
+        return edit.value == before[0].value
 
     def _is_newer(self, change: Change, edit: Edit) -> bool:
         """Row 7: of what the sender was shown, the other side's record was changed later, beyond the margin.

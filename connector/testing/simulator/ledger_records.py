@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 
 from connector.model.records import Key
 from connector.model.values import Ref, Side, Value
@@ -78,6 +78,10 @@ class Records:
         """A record's canonical values, and its comparable ones by unit."""
         values = decoded(self.world.specs[held.entity], held.side, fields)
         return values, units_of(self.specs[held.entity], held.side, values, self.name_of)
+
+    def keyed(self, held: Held, values: Mapping[str, Value]) -> dict[str, Hashable]:
+        """Comparable values of a record, as its own system has them: references by their keys."""
+        return units_of(self.specs[held.entity], held.side, values, lambda side, entity, key: key)
 
     def agreeing(self, thing: Thing) -> Iterator[tuple[Edit, Edit]]:
         """What both sides of a thing show alike now, unit by unit."""

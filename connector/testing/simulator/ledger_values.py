@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from connector.model.values import SIDES, Side
 from connector.testing.simulator.judge_merges import is_merge
 from connector.testing.simulator.judge_things import MERGED, Call, Change, Edit, Held, Thing, Written
-from connector.testing.simulator.judge_values import ABSENT, LINES, REF, is_empty, is_line, units_of
+from connector.testing.simulator.judge_values import ABSENT, LINES, REF, is_empty, is_line, references, units_of
 from connector.testing.simulator.ledger_records import Records, is_ref
 from connector.testing.tables import decoded as body_fields
 from connector.testing.world import World
@@ -39,6 +39,7 @@ class Values(Records):
         lit, held.dark = held.dark & now.keys(), held.now.keys() - now.keys()
         self._rename(change, now)
         changed = [(unit, value) for unit, value in now.items() if unit not in held.now or held.now[unit] != value]
+        changed += [(unit, now[unit]) for unit in self._repointed(change) if held.now.get(unit) == now[unit]]
         sent: Mapping[str, Hashable] | None = None
         for unit, value in changed:
             inside = [part for part in held.now if value is ABSENT and part.startswith(unit + "/")]
@@ -83,6 +84,17 @@ class Values(Records):
         if moved:
             shown = units_of(self.specs[held.entity], held.side, change.before, self.name_of)
             held.now.update({unit: value for unit, value in moved.items() if shown.get(unit) == value})
+
+    def _repointed(self, change: Change) -> list[str]:
+        """References that a person moved to another record, by whatever name: a base is a raw value (section 1).
+
+        Two that were merged crosswise have one name; who goes from one to the other changes what the base was made of.
+        """
+        held = change.held
+        if change.ours or references(change.before) == references(held.values):
+            return []
+        before, now = self.keyed(held, change.before), self.keyed(held, held.values)
+        return [unit for unit, old in before.items() if is_ref(old) and is_ref(now.get(unit)) and now[unit] != old]
 
     def _typed(self, change: Change, unit: str, value: Hashable, inside: list[str]) -> None:
         """Somebody entered a value. Of a new record, empty units were not entered."""
