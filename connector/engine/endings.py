@@ -205,6 +205,8 @@ def _merged(drafter: Drafter, thread: Thread, survivors: Survivors) -> None:
         if record is None or record.merged_into is None:
             continue
         survivor = survivors.links.get((side, record.merged_into))
+        if survivor is None and link.state is LinkState.CLOSED:
+            survivor = _ended_survivor(thread, side, survivors)
         if survivor is None and link.state is LinkState.CLOSED and "*" not in item.conflicts:
             lead_on(drafter, side, record, survivors)
             return
@@ -229,6 +231,19 @@ def _merged(drafter: Drafter, thread: Thread, survivors: Survivors) -> None:
         if side in into and record is not None:
             drafter.journal("merged", "merged", link=link.id, side=side, key=record.key, detail=str(record.merged_into))
     thread.result = "updated"
+
+
+def _ended_survivor(thread: Thread, side: Side, survivors: Survivors) -> LinkRow | None:
+    """Of a link that has ended: where its record was merged to, though that has ended, too. Merges may cross there.
+
+    One that leads back to this very link counts where the other record is back: a person is asked about what is left.
+    """
+    link, record, mate = thread.link, thread.item.records[side], thread.item.records[side.other]
+    survivor = survivors.over.get((side, str(record.merged_into))) if record is not None else None
+    if survivor is not None and survivor.id == link.id:
+        alive = mate is not None and not mate.deleted and mate.merged_into is None
+        return survivor if alive else None
+    return survivor if "*" not in thread.item.conflicts else None
 
 
 def _merged_crosswise(drafter: Drafter, thread: Thread, side: Side, survivor: LinkRow) -> None:

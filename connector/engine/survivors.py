@@ -20,10 +20,11 @@ Place = tuple[Side, Key]
 class Survivors:
     """links: of the records that others were merged into. ends: the last one, where none on the way has a link.
 
-    coming: ends that are there and that this sync links sooner or later.
+    over: links that lead there and have ended. coming: ends that are there and that this sync links sooner or later.
     """
 
     links: dict[Place, LinkRow] = field(default_factory=dict)
+    over: dict[Place, LinkRow] = field(default_factory=dict)
     ends: dict[Place, Key] = field(default_factory=dict)
     coming: set[Place] = field(default_factory=set)
 
@@ -52,6 +53,8 @@ def find_survivors(work: Work, plans: Sequence[ItemPlan]) -> Effects[Survivors]:
                 found.links[side, key] = link
             else:
                 found.ends[side, key] = end
+                if link is not None and link.state is LinkState.CLOSED:
+                    found.over[side, key] = link
                 if _comes(work, side, end, links, shown):
                     found.coming.add((side, end))
     return found

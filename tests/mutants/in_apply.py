@@ -404,6 +404,15 @@ IN_APPLY = (
         ("tests/unit/engine/test_engine_endings.py merged_on",),
     ),
     Mutant(
+        "merges of ended links not followed",
+        "A record of a link that has ended leads nowhere when the link of its survivor has ended, too.",
+        "I42, 2.2 G and Z",
+        "connector/engine/endings.py",
+        "            survivor = _ended_survivor(thread, side, survivors)\n",
+        "            pass\n",
+        ("tests/unit/engine/test_engine_merges.py across_ended",),
+    ),
+    Mutant(
         "tombstone not set",
         "A key that ended is not remembered as ended.",
         "I15, 1 tombstone",

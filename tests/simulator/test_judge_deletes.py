@@ -237,6 +237,20 @@ def test_i42_the_image_of_a_merged_record_is_not_written_any_more(court: Court, 
     assert court.rules() == ({"I42"} if known else set())
 
 
+@pytest.mark.parametrize("profile", ["cuis", "no-delete-feed"])
+def test_i42_merges_that_cross_and_no_system_tells_are_a_known_limit(profile: str) -> None:
+    with opened(profile) as court:
+        left, right = company(court)
+        other, image = company(court, "Globex")
+        court.world.crm.merge("companies", other, left)
+        court.world.erp.merge("customers", right, image)
+        with court.world.store.begin() as tx:
+            tx.update_links([replace(link, state=LinkState.CLOSED) for link in tx.links_by_id([1, 2]).values()])
+        told = profile == "cuis"
+        assert ("I42" in court.rules(rest=True)) is told
+        assert ("I42" in [limit.rule for limit in court.judge.verdicts.limits]) is not told
+
+
 @pytest.mark.parametrize("listed", [True, False])
 def test_i42_the_survivor_of_a_merge_belongs_to_a_live_link(court: Court, listed: bool) -> None:
     left, right = company(court)

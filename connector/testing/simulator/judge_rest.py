@@ -249,8 +249,13 @@ class RestRules:
         if not thing.live(held.side.other):
             return
         found = [self.rows.by_key.get((side, one.key)) for side in SIDES for one in thing.live(side)]
-        if not any(other is not None and other.state is LinkState.LINKED for other in found):
-            self.verdicts.find("I42", f"{held} survived a merge, its link is over, and no row says why")
+        if any(other is not None and other.state is LinkState.LINKED for other in found):
+            return
+        merged = [one for side in SIDES for one in thing.records[side] if one.ended == "merged"]
+        # A merge that no system tells is a delete to whoever reads it, and the policy for deletes ended the link (2.1).
+        untold = any(self.ledger.survivor_of(one) is None for one in merged)
+        say = self.verdicts.limit if untold else self.verdicts.find
+        say("I42", f"{held} survived a merge, its link is over, and no row says why")
 
     def _last_edits(self, thing: Thing) -> None:
         """I8: what was typed last still shows somewhere, or a row or a person's delete accounts for it."""

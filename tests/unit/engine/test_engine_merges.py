@@ -52,6 +52,44 @@ def test_a_record_merged_into_a_new_one_ends_when_that_one_is_linked(world: Worl
     assert world.plan() == []
 
 
+@pytest.mark.parametrize("ended", ["one", "both"])
+def test_what_merges_across_ended_links_leave_on_both_sides_is_held_as_one_pair(world: World, ended: str) -> None:
+    world.set("account", deletes="ignore")
+    (one, image), (two, other) = linked(world, 2).items()
+    if ended == "one":
+        world.crm.merge("companies", one, two)
+    else:
+        world.crm.remove("companies", one)
+    world.crm.remove("companies", two)
+    world.sync()
+    world.crm.restore("companies", two)
+    if ended == "both":
+        world.crm.restore("companies", one)
+        world.crm.merge("companies", one, two)
+    world.erp.merge("customers", other, image)
+    world.sync()
+    assert world.conflicts() == [("*", "restored")]
+    found = world.look("links_by_key", world.specs["account"].kind, Side.LEFT, [one, two])
+    assert {key: (link.id, link.keys.right) for key, link in found.items()} == dict.fromkeys(
+        [one, two], (found[two].id, image)
+    )
+    assert sorted(world.erp.live("customers")) == [image]
+    assert world.plan() == []
+
+
+def test_a_survivor_whose_ended_partner_stays_away_is_asked_about_by_nobody(world: World) -> None:
+    world.set("account", deletes="ignore")
+    (one, image), (two, other) = linked(world, 2).items()
+    world.crm.merge("companies", one, two)
+    world.crm.remove("companies", two)
+    world.sync()
+    world.erp.merge("customers", other, image)
+    world.sync()
+    assert world.conflicts() == []
+    assert world.hints() == []
+    assert world.plan() == []
+
+
 def test_orders_of_merged_customers_stay_apart_and_new_ones_go_to_the_survivor(world: World) -> None:
     loser, survivor = linked(world, 2)
     kept = world.pairs()[survivor]
