@@ -59,7 +59,7 @@ def take_records(
                 work.note_image(side, record.key, record.version)
             continue
         parked = dead.get(record.key)
-        if parked is not None and ((parked.version == record.version and not forced) or _is_unsure(parked, record)):
+        if parked is not None and _stays_parked(work, parked, record, link, forced=forced):
             work.tally.read += 1
             work.tally.add("failed")
             unsure.append(record.key)
@@ -108,6 +108,17 @@ def forget(tx: Tx, kind: str, side: Side, keys: Collection[Key]) -> None:
     tx.drop_hints(kind, side, keys)
     tx.drop_dead(kind, side, keys)
     tx.drop_candidates(kind, side, keys)
+
+
+def _stays_parked(work: Work, parked: DeadRow, record: Record, link: LinkRow | None, *, forced: bool) -> bool:
+    """Whether a refused record is left as it is: nobody asks for it, and neither it nor its mapping changed since.
+
+    A mapping may bring units that no refused write carried: nothing would say of those that they differ.
+    """
+    if _is_unsure(parked, record):
+        return True
+    remapped = link is not None and link.state is LinkState.LINKED and link.layout != work.layout
+    return not (forced or remapped) and parked.version == record.version
 
 
 def _is_unsure(parked: DeadRow, record: Record) -> bool:

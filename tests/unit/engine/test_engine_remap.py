@@ -105,3 +105,26 @@ def test_a_field_new_in_the_mapping_fills_the_empty_side_of_records_nobody_touch
     assert updates(world) == 2
     assert written(world) == 2
     assert sorted(str(row["remarks"]) for row in world.erp.live("customers").values()) == ["n0", "n1"]
+
+
+def test_a_field_new_in_the_mapping_is_looked_at_in_a_record_both_systems_refuse_and_once(world: World) -> None:
+    filled(world, 1)
+    units = world.specs["account"].units
+    world.set("account", units=tuple(unit for unit in units if unit.name != "phone"))
+    left, right = next(iter(world.pairs().items()))
+    for system in (world.crm, world.erp):
+        system.reject_where(lambda fields: True)
+    world.crm.edit("companies", left, email="new")
+    world.sync()
+    world.erp.edit("customers", right, addr1="new", tel="other")
+    world.sync()
+    assert len(world.dead()) == 2
+    assert world.conflicts() == []
+    world.set("account", units=units)
+    world.sync()
+    assert len(world.dead()) == 2
+    assert world.conflicts() == [("phone", "conflict")]
+    world.sync(full=True)
+    calls = len(world.erp.writes) + len(world.crm.writes)
+    world.sync(full=True)
+    assert len(world.erp.writes) + len(world.crm.writes) == calls
