@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from judge_world import NOTHING, Court, company, ids, opened, order, positions, report
 
@@ -286,6 +288,76 @@ def test_i7_a_record_is_made_of_what_its_sender_was_shown(looked: bool) -> None:
         court.write(LEFT, "account", UPDATE, left, notes="a, b")
         court.write(RIGHT, "account", UPDATE, right, remarks="a, b")
         assert court.rules() == ({"I7"} if looked else set())
+
+
+# ------------------------------------------------------------------------- what nobody was shown on both sides, I4
+
+
+def look(court: Court, left: str | None, right: str, *, died: bool = False) -> None:
+    """A run is shown these two, and changes nothing."""
+    if left is not None:
+        court.read(LEFT, "account", left)
+    court.read(RIGHT, "account", right)
+    court.judge.run_ended(DeniedError("it failed") if died else report())
+
+
+@pytest.mark.parametrize("ended", ["removed", "not found", ""])
+@pytest.mark.parametrize("again", ["", "died", "done"])
+def test_i4_what_one_showed_while_nobody_could_see_the_other_is_no_base(court: Court, ended: str, again: str) -> None:
+    """again: how a run ended that was shown both, before one of them was typed over."""
+    left, right = company(court, phone="v1")
+    court.judge.run_ended(report(created=1))
+    court.world.crm.edit("companies", left, phone="v2")
+    court.world.erp.edit("customers", right, tel="v2")
+    if ended == "removed":
+        court.world.crm.remove("companies", left)
+    look(court, None if ended == "not found" else left, right)
+    if ended == "removed":
+        court.world.crm.restore("companies", left)
+    if again:
+        look(court, left, right, died=again == "died")
+    court.world.erp.edit("customers", right, tel="v3")
+    court.read(LEFT, "account", left)
+    court.read(RIGHT, "account", right)
+    court.lose(RIGHT, "account", right, "phone", {"phone": "v3"})
+    court.write(RIGHT, "account", UPDATE, right, tel="v2")
+    assert ("I4" in court.rules()) is (again == "done" or not ended)
+
+
+@pytest.mark.parametrize("slow", [None, DeniedError("it was overtaken"), report()])
+def test_i4_what_a_run_noted_is_a_base_though_a_slower_one_was_shown_it_first(court: Court, slow: Any) -> None:
+    left, right = company(court, phone="v1")
+    court.judge.run_ended(report(created=1))
+    court.world.crm.edit("companies", left, phone="v2")
+    court.world.erp.edit("customers", right, tel="v2")
+    court.judge.ledger.process = "slow"
+    court.read(LEFT, "account", left)
+    court.judge.ledger.process = ""
+    look(court, left, right)
+    court.world.erp.edit("customers", right, tel="v3")
+    if slow is not None:
+        court.judge.ledger.process = "slow"
+        court.judge.run_ended(slow)
+        court.judge.ledger.process = ""
+    court.lose(RIGHT, "account", right, "phone", {"phone": "v3"})
+    court.write(RIGHT, "account", UPDATE, right, tel="v2")
+    assert "I4" in court.rules()
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_i4_what_a_create_left_empty_is_a_base_though_its_answer_was_lost(court: Court, agreed: bool) -> None:
+    right = court.world.erp.add("customers", customer("Acme", tel=None if agreed else "v1"))
+    court.read(RIGHT, "account", right)
+    court.judge.run_ended(report(status="partly"))
+    left = court.write(LEFT, "account", CREATE, lost=True, name="Acme", currency="EUR", state="customer")
+    court.link("account", left, right)
+    court.judge.run_ended(DeniedError("it failed"))
+    court.world.erp.edit("customers", right, tel="v3")
+    court.read(LEFT, "account", left)
+    court.read(RIGHT, "account", right)
+    court.lose(RIGHT, "account", right, "phone", {"phone": "v3"})
+    court.write(RIGHT, "account", UPDATE, right, tel=None)
+    assert ("I4" in court.rules()) is agreed
 
 
 # ------------------------------------------------------------------------------------- what an old copy shows, row 10

@@ -25,7 +25,7 @@ class Edit:
     said the same. sides: where it was ever shown; brought: where writes of ours carried it. typed: False for what a new
     record shows without anybody having entered it.
     noticed: records an answer showed us with this value, where the run that got it lived to its end; and the last
-    number before that end, without limit while it goes on.
+    number before that end, without limit while it goes on. lately: the same of the last such run that is over.
     given_up: why it need not show any more (a line of the journal, the window of unconditional writes).
     """
 
@@ -42,6 +42,7 @@ class Edit:
     typed: bool = True
     brought: set[Side] = field(default_factory=set)
     noticed: dict[tuple[Side, Key], float] = field(default_factory=dict)
+    lately: dict[tuple[Side, Key], float] = field(default_factory=dict)
     given_up: str = ""
 
     @property

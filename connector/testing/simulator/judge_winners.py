@@ -217,7 +217,21 @@ class WinnerRules(ChoiceRules):
             return False
         if not self._were_linked(held, old.number) or not self._is_in_base(held.entity, edit, before, old):
             return False
-        return {(held.side, held.key), (edit.side, edit.key)} <= {place for one in before for place in one.noticed}
+        here, there = (held.side, held.key), (edit.side, edit.key)
+        # What a create of ours left empty there was planned on what this one showed, whoever was shown that first.
+        return self._were_shown(before, here, there, together=bool(edit.by))
+
+    def _were_shown(
+        self, before: list[Edit], here: tuple[Side, Key], there: tuple[Side, Key], *, together: bool
+    ) -> bool:
+        """Whether both records showed us what was agreed on; together: to one run, which could note a base (row 2).
+
+        What one shows while the other is deleted, missing or unknown is held, or waits: nothing is merged then. Where
+        the other is back only with or after what was typed over it here, both have changed.
+        """
+        first = min((one.noticed[there] for one in before if there in one.noticed), default=inf)
+        shown = any(here in one.noticed for one in before) and any(there in one.noticed for one in before)
+        return shown and (not together or max(self.ledger.last_shown(one, here) for one in before) >= first)
 
     def _is_in_base(self, entity: str, edit: Edit, before: list[Edit], old: Edit) -> bool:
         """Whether the base can have it: what names another record than what was agreed on is a change, unless noted.

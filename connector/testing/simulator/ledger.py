@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
+from math import inf
 from typing import Any
 
 from connector.model.records import Key, Op, Record, Version, Write
@@ -123,6 +124,12 @@ class Ledger(Values):
             fresh.lose(self.world, self.process)
         else:
             fresh.keep(self.number)
+
+    def last_shown(self, edit: Edit, place: tuple[Side, Key]) -> float:
+        """When a run that was shown the edit there ended last, see `Edit.noticed`; negative if none was."""
+        if any((edit, place) in fresh.shown for fresh in self._fresh.values()):
+            return inf
+        return edit.lately.get(place, -1)
 
     def _notice(self, held: Held, shows: Mapping[str, Edit], number: int) -> None:
         """What we brought somewhere and see there, we had seen where it was typed; what was merged is typed nowhere.

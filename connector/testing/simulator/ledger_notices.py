@@ -1,4 +1,4 @@
-"""What the run that is going on was shown first, process by process: lost with it, as far as it wrote nothing down."""
+"""What the run that is going on was shown, process by process: lost with it, as far as it wrote nothing down."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ Place = tuple[Side, Key]
 
 @dataclass(slots=True)
 class Notices:
-    """Of one run. edits: where an answer showed them; records: those that no answer had shown alive before."""
+    """Of one run. edits, records: those that no answer had shown there, or alive, before; shown: all it was shown."""
 
     edits: list[tuple[Edit, Place]] = field(default_factory=list)
+    shown: set[tuple[Edit, Place]] = field(default_factory=set)
     records: list[Held] = field(default_factory=list)
 
     def met(self, held: Held, process: str, number: int, *, gone: bool) -> None:
@@ -29,14 +30,16 @@ class Notices:
             self.records.append(held)
 
     def noticed(self, edit: Edit, place: Place) -> None:
+        self.shown.add((edit, place))
         if place not in edit.noticed:
             edit.noticed[place] = inf
             self.edits.append((edit, place))
 
     def keep(self, number: int) -> None:
         """The run is over, and what it was told is known to the next."""
-        for edit, place in self.edits:
-            edit.noticed[place] = number
+        for edit, place in self.shown:
+            edit.noticed[place] = min(edit.noticed.get(place, inf), number)  # another that was shown it may be over
+            edit.lately[place] = number
 
     def lose(self, world: World, process: str) -> None:
         """The run died, failed, or was only a plan: the cursors have not moved, and what it had in mind is gone.
@@ -45,7 +48,8 @@ class Notices:
         nothing (I37). What was put away for matching is known to the next.
         """
         for edit, place in self.edits:
-            edit.noticed.pop(place, None)
+            if place not in edit.lately:
+                edit.noticed.pop(place, None)
         for held in self.records:
             if not world.look("candidates_by_key", world.specs[held.entity].kind, held.side, [held.key]):
                 held.known.pop(process, None)
