@@ -81,7 +81,8 @@ LIMITS: Mapping[str, Limit] = {
     "limit I15": Limit(
         "created again after a delete",
         "When the state store is put back to an older copy, or a write's outcome was lost, a record that was made and "
-        "deleted by a person in the meantime can be created again: all that was known of it is gone.",
+        "deleted by a person in the meantime can be created again: all that was known of it is gone. Brought back by a "
+        "person while that create is under way, it is there twice, and a dead letter names it.",
         _any,
     ),
     "limit I7": Limit(

@@ -145,6 +145,26 @@ def test_i9_a_record_created_again_because_the_store_was_lost_may_meet_the_one_t
         assert ("I9" in found) is not lost, (left, again)
 
 
+@pytest.mark.parametrize("when", ["before", "shown", "unseen", "known"])
+def test_i9_an_image_that_comes_back_after_the_look_is_made_again_as_if_it_had_ended(when: str) -> None:
+    with opened() as court:
+        left = court.world.crm.add("companies", account("Acme"))
+        right = court.write(RIGHT, "account", CREATE, title="Acme", cur="EUR", blocked=False)
+        if when == "known":
+            court.link("account", left, right)
+        court.world.erp.remove("customers", right)
+        court.judge.store_replaced()
+        if when == "before":
+            court.world.erp.restore("customers", right)
+        court.world.erp.changes("customers", None)
+        if when != "before":
+            court.world.erp.restore("customers", right)
+        if when == "shown":
+            court.read(RIGHT, "account", right)
+        court.write(RIGHT, "account", CREATE, title="Acme", cur="EUR", blocked=False)
+        assert court.rules() == {"before": {"I9"}, "shown": {"I9"}, "unseen": set(), "known": {"I15"}}[when]
+
+
 def test_i9_a_process_that_wakes_up_late_and_sends_again_is_a_known_limit_without_a_unique_key() -> None:
     """Late: after `settle`, which in `c--s` is longer than any process sleeps."""
     for profile, broken in (("skewed", set()), ("c--s", {"I9"}), ("cu--", {"I9"})):
@@ -279,6 +299,18 @@ def test_i44_a_dead_letter_or_a_hint_says_why(court: Court, row: str) -> None:
         else:
             tx.put_hints([HintRow(kind, LEFT, key, None, "waits", now + 900, 0, f"{kind}/left/C9", 1.0)])
     assert court.rules(rest=True) == set()
+
+
+@pytest.mark.parametrize("dead", [True, False])
+def test_i44_a_dead_letter_counts_beside_a_wait_that_is_over(court: Court, dead: bool) -> None:
+    buyer, _ = company(court, "Buyer")
+    key = court.world.crm.add("companies", account("Acme"))
+    kind, now = court.world.specs["account"].kind, court.world.clock.now()
+    with court.world.store.begin() as tx:
+        tx.put_hints([HintRow(kind, LEFT, key, None, "waits", now + 900, 0, f"{kind}/left/{buyer}", 1.0)])
+        if dead:
+            tx.put_dead([DeadRow(kind, LEFT, key, "create", "refused", "refused", now, 1)])
+    assert court.rules(rest=True) == (set() if dead else {"I44"})
 
 
 @pytest.mark.parametrize(("profile", "found"), [(NOTHING, set()), (GUARDED, {"I44"})])

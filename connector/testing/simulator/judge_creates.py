@@ -26,7 +26,8 @@ class CreateRules:
     ours that the store named in a link when a run was over; repeated: tokens sent again before their outcome was known.
     noted: tokens of writes that a run noted before it died. paid: records of ours nothing told of, and the side of the
     one record too many that each accounts for. pages: what was listed; plain: token -> records that were
-    there to be listed by the run that sent it. hidden: records that nobody found when a run that is going on looked
+    there to be listed by the run that sent it; asked: token -> the newest touch when that run asked the feed there, or
+    ended before it where it asked none. hidden: records that nobody found when a run that is going on looked
     there, with its process.
     """
 
@@ -45,6 +46,7 @@ class CreateRules:
         self.paid: set[tuple[Held, Side]] = set()
         self.pages = Pages({place for place in ledger.place.values() if self._has_cursor(place)})
         self.plain: dict[str, frozenset[Key]] = {}
+        self.asked: dict[str, int] = {}
         self.hidden: set[tuple[Held, str]] = set()
 
     # --------------------------------------------------------------------------------------------- what is told
@@ -53,6 +55,8 @@ class CreateRules:
         """Creates leave now: what their sender could know of its systems is settled by that, however late they come."""
         process = self.ledger.process
         for write in (write for write in writes if write.op is Op.CREATE):
+            asked, _ = self.pages.began(process, (side, entity))
+            self.asked[write.token] = asked if asked >= 0 else self.ledger.began
             if self.ledger.calls[write.token] is not self.ledger.latest[write.token]:
                 # A key may come again long after it was answered (0012): then its sender knew of what it had made.
                 self.repeated = (self.repeated - {write.token}) | ({write.token} & self.ledger.open)
@@ -108,10 +112,10 @@ class CreateRules:
     def is_right(self, change: Change) -> None:
         """A record of ours: one for each that people made, none for one that they had deleted."""
         held, thing, side = change.held, change.thing, change.held.side
-        others = [record for record in thing.live(side) if record is not held]
+        others = [r for r in thing.live(side) if r is not held and not self._came_back_unseen(r, change)]
         if thing.made[side] - thing.spare[side] > thing.typed[side.other]:
             # Merges that cross leave images of several records under one name: another one's is not made twice by this.
-            images = sum(record.ours for record in thing.live(side))
+            images = sum(record.ours for record in (held, *others))
             twice = images > thing.typed[side.other] or any(self._is_in_the_way(record, change) for record in others)
             self._created_again(change, alive=bool(others) and twice)
         elif mate := next((record for record in others if self._could_match(record, change)), None):
@@ -128,6 +132,17 @@ class CreateRules:
         thing, side = change.thing, change.held.side
         known = thing.made[side] - sum(self._is_forgotten(image) for image in thing.records[side])
         return not record.ours and (known > thing.typed[side.other] or self._could_match(record, change))
+
+    def _came_back_unseen(self, image: Held, change: Change) -> bool:
+        """Whether it had ended as far as the sender could see: a person brought it back after it had asked the feed.
+
+        A feed tells of a delete by the key alone, and a search shows what is there: nothing tells whose image ended
+        (I15). Between a look and the create it may always come back.
+        """
+        token = str(change.touch.token)
+        call = self.ledger.latest[token]
+        shown = image.known.get(call.process, call.number) < call.number
+        return image.ours and image.back > self.asked[token] and not shown
 
     def _is_forgotten(self, image: Held) -> bool:
         """Whether nothing tells of this record of ours: it has ended, and its link was never stored or lost again."""

@@ -86,11 +86,15 @@ class Reasons:
         return any(self.names(side, key) for side in SIDES if (key := link.keys[side]) is not None)
 
     def names(self, side: Side, key: Key) -> bool:
-        """Whether a row says why this unlinked record is alone."""
+        """Whether a row says why this unlinked record is alone.
+
+        A record has a hint and a dead letter at once: its references wait for a merge, and a write of it was refused.
+        """
         hint = self.rows.hints.get((side, key))
         if hint is not None and hint.waits is not None:
             kind, where, awaited = hint.waits.rsplit("/", 2)
-            return not self._is_linked(kind, Side(where), awaited)
+            if not self._is_linked(kind, Side(where), awaited):
+                return True
         return (side, key) in self.rows.dead
 
     def waits_for_missing(self, held: Held) -> bool:
