@@ -20,7 +20,7 @@ from connector.engine.lease import fence
 from connector.engine.outcomes import Last, take_outcome
 from connector.engine.results import merged_meanwhile, store_results
 from connector.engine.send import send
-from connector.engine.survivors import Survivors, find_survivors
+from connector.engine.survivors import Survivors, find_survivors, put_off
 from connector.engine.work import MISSING, PARTNER_MISSING, Work, released_by, with_seen
 from connector.errors import ConnectorError
 from connector.merge.base import Base
@@ -47,7 +47,7 @@ def apply_batch(work: Work, plans: Sequence[ItemPlan]) -> Effects[list[Item]]:
     yield from take_ids(work, len(plans))
     survivors = yield from find_survivors(work, plans)
     drafter = Drafter(work, at)
-    threads = [_noted(drafter, plan, survivors) for plan in plans]
+    threads = [_noted(drafter, put_off(work, plan), survivors) for plan in plans]
     draft = drafter.draft
     yield from commit(lambda tx: _first_commit(tx, work, draft, at), durable=True)
     sent = yield from send(work, draft.pending)
@@ -100,7 +100,8 @@ def _draft(drafter: Drafter, plan: ItemPlan, survivors: Survivors) -> Thread:
         for side in SIDES:
             key = item.keys[side]
             if key is not None:
-                drafter.hint(side, key, plan.reason, drafter.now)
+                shown = drafter.work.shown.pop((side, key), None)
+                drafter.hint(side, key, plan.reason, drafter.now, version=shown.version if shown is not None else None)
         return Thread(item, LinkRow(0, "", LinkState.HALF, item.keys), plan.base, "skipped")
     if plan.told:
         if plan.reason == CHILDREN:

@@ -211,8 +211,7 @@ def _merged(drafter: Drafter, thread: Thread, survivors: Survivors) -> None:
             lead_on(drafter, side, record, survivors)
             return
         if survivor is None:
-            _hold(drafter, thread, f"merged into {record.merged_into}, which is not linked")
-            _await_survivor(drafter, side, record, survivors)
+            _hold_merged(drafter, thread, survivors)
             return
         if _survivor(moved, side, survivor.id) == link.id:
             _merged_crosswise(drafter, thread, side, survivor)
@@ -244,6 +243,22 @@ def _ended_survivor(thread: Thread, side: Side, survivors: Survivors) -> LinkRow
         alive = mate is not None and not mate.deleted and mate.merged_into is None
         return survivor if alive else None
     return survivor if "*" not in thread.item.conflicts else None
+
+
+def _hold_merged(drafter: Drafter, thread: Thread, survivors: Survivors) -> None:
+    """What it was merged into has no link: a person is told, and it waits for that.
+
+    Where that is so on both sides, what was told before stays told: another name for it would be no news.
+    """
+    item, told = thread.item, thread.item.conflicts.get("*")
+    lost: dict[str, tuple[Side, Record]] = {}
+    for side in SIDES:
+        record = item.records[side]
+        if record is not None and record.merged_into is not None and (side, record.merged_into) not in survivors.links:
+            lost.setdefault(f"merged into {record.merged_into}, which is not linked", (side, record))
+    reason = told.reason if told is not None and told.reason in lost else next(iter(lost))
+    _hold(drafter, thread, reason)
+    _await_survivor(drafter, *lost[reason], survivors)
 
 
 def _merged_crosswise(drafter: Drafter, thread: Thread, side: Side, survivor: LinkRow) -> None:

@@ -77,8 +77,8 @@ class UnitPlan:
 class ItemPlan:
     """What happens to one item: a step for the record, and where it merges, a plan per unit that is not kept.
 
-    taken: a record of it was linked since it was read; it is looked at again. told: nothing happened since a person
-    was asked about it.
+    taken: a record of it was linked or shown newer since it was read; it is looked at again. told: nothing happened
+    since a person was asked about it.
     """
 
     item: Item

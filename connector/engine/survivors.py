@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from connector.engine.effects import Effects, call, look
 from connector.engine.item import ItemPlan
 from connector.engine.work import Work
+from connector.merge.base import Base
 from connector.model.records import Key, Record
 from connector.model.rows import LinkRow, LinkState
 from connector.model.values import SIDES, Side
@@ -44,6 +45,7 @@ def find_survivors(work: Work, plans: Sequence[ItemPlan]) -> Effects[Survivors]:
             links.update((yield from look(_links(work.spec.kind, side, fresh))))
             alone = sorted(fresh - links.keys())
             shown.update((yield from call(side, "read", work.spec.systems[side].object, alone)) if alone else {})
+            work.shown.update({(side, key): shown[key] for key in alone if key in shown})
             into = {one.merged_into for key in alone if (one := shown.get(key)) is not None and one.merged_into}
             fresh = into - links.keys() - shown.keys()
         for key in wanted:
@@ -58,6 +60,25 @@ def find_survivors(work: Work, plans: Sequence[ItemPlan]) -> Effects[Survivors]:
                 if _comes(work, side, end, links, shown):
                     found.coming.add((side, end))
     return found
+
+
+def put_off(work: Work, plan: ItemPlan) -> ItemPlan:
+    """The plan, or one to look again: a record without a link was shown newer, when survivors were looked up (I28)."""
+    item = plan.item
+    new = item.link is None or item.fresh
+    if not new or not any(_is_outrun(work, side, item.records[side]) for side in SIDES):
+        return plan
+    return ItemPlan(item, None, None, Base(), reason="an old version was read", taken=True)
+
+
+def _is_outrun(work: Work, side: Side, record: Record | None) -> bool:
+    """Where versions do not sort, that it was merged away counts, as it does between a feed and a read by key."""
+    shown = work.shown.get((side, record.key)) if record is not None else None
+    if record is None or shown is None:
+        return False
+    sorts = work.spec.systems[side].capabilities.versions != "opaque"
+    merged = shown.merged_into is not None and record.merged_into is None
+    return work.later(side, shown.version, record.version) if sorts else merged
 
 
 def _links(kind: str, side: Side, keys: Collection[Key]) -> Callable[[Tx], dict[Key, LinkRow]]:

@@ -77,9 +77,10 @@ class Work:
     what a create without answer made, each with the key of the record that was made of. absent: records without a link
     that were asked for and not found, which proves nothing yet. unlinked_own: how many records were read that we made,
     that no link knows and that carry no key of the other side. images: newest versions shown of records whose link has
-    ended in a merge: they may come to belong to another one. changed: links of which this run changes the record on
-    that side, for a guard, and never more than it lets through. released: records that come up late in the run, because
-    what they waited for was linked meanwhile. own_ids: ids of links that this run makes start here.
+    ended in a merge: they may come to belong to another one. shown: records without a link as they were read when
+    survivors were looked up: what was read of them before may be older. changed: links of which this run changes the
+    record on that side, for a guard, and never more than it lets through. released: records that come up late in the
+    run, because what they waited for was linked meanwhile. own_ids: ids of links that this run makes start here.
     """
 
     spec: SyncSpec
@@ -114,6 +115,7 @@ class Work:
     absent: set[tuple[Side, Key]] = field(default_factory=set)
     unlinked_own: Counter[Side] = field(default_factory=Counter)
     images: dict[tuple[Side, Key], Version] = field(default_factory=dict)
+    shown: dict[tuple[Side, Key], Record] = field(default_factory=dict)
     changed: Sides[set[int]] = field(default_factory=lambda: Sides(set(), set()))
     released: set[tuple[Side, Key]] = field(default_factory=set)
     own_ids: int = MADE_UP

@@ -413,6 +413,15 @@ IN_APPLY = (
         ("tests/unit/engine/test_engine_merges.py across_ended",),
     ),
     Mutant(
+        "an older copy than was shown since",
+        "A record is made of an old copy, although the look for a survivor showed that it was merged away.",
+        "I28, I42",
+        "connector/engine/apply.py",
+        "_noted(drafter, put_off(work, plan), survivors)",
+        "_noted(drafter, plan, survivors)",
+        ("tests/unit/engine/test_engine_merges.py old_copy",),
+    ),
+    Mutant(
         "tombstone not set",
         "A key that ended is not remembered as ended.",
         "I15, 1 tombstone",

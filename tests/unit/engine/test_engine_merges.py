@@ -147,3 +147,35 @@ def test_an_unlinked_record_that_waits_and_is_merged_away_lets_its_children_find
     world.clock.advance(7 * 3600)
     world.sync("order")
     assert deal in world.pairs("order")
+
+
+def test_a_record_that_the_look_for_a_survivor_shows_merged_is_not_made_of_an_old_copy(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    survivor = next(iter(linked(world)))
+    first, second = (world.crm.add("companies", account(name)) for name in ("One", "Two"))
+    world.crm.merge("companies", first, second)
+    old = world.crm.changes("companies", world.look("cursor", world.specs["account"].kind, Side.LEFT))
+    world.crm.merge("companies", second, survivor)
+    with monkeypatch.context() as lagging:
+        lagging.setattr(world.crm, "changes", lambda *_: old)
+        report = world.sync()
+    assert report.counts["created"] == 0
+    assert partners(world, [first, second]) == dict.fromkeys((first, second), world.pairs()[survivor])
+    world.sync()
+    assert world.plan(full=True) == []
+
+
+def test_what_was_told_of_a_record_merged_on_both_sides_stays_told_as_long_as_it_is_so(world: World) -> None:
+    (left, right), (gone, other) = linked(world, 2).items()
+    survivor = world.crm.add("companies", account("New"))
+    world.crm.remove("companies", gone)
+    world.erp.merge("customers", right, other)
+    world.crm.merge("companies", left, survivor)
+    world.sync()
+    told = world.conflicts()
+    assert told == [("*", f"merged into {other}, which is not linked")]
+    world.crm.remove("companies", survivor)
+    world.sync()
+    world.sync(full=True)
+    assert world.conflicts() == told
