@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from connector.engine.effects import Effects
 from connector.engine.lease import fenced
 from connector.engine.work import Work
-from connector.model.records import Key, Op, Record
+from connector.model.records import Key, Op, Record, Version
 from connector.model.rows import CandidateRow, DeadRow, HintRow, LinkRow, LinkState
 from connector.model.values import Side
 from connector.ports import Tx
@@ -46,7 +46,8 @@ def take_records(
     work.note_suspects(side, candidates.values())
     linked: list[tuple[int, Record | None, Key]] = []
     unlinked: list[Unlinked] = []
-    seen: list[LinkRow] = []
+    out: dict[Key, Version] = {}
+    same: list[tuple[LinkRow, Version]] = []
     unsure: list[Key] = []
     over: list[Key] = []
     behind: list[HintRow] = []
@@ -55,7 +56,9 @@ def take_records(
         link = links.get(record.key)
         if is_over(known, side, record.key, record):
             over.extend([record.key] if link is None and (work.hinted or record.key in dead) else [])
-            if link is not None and link.keys[side] != record.key:
+            if link is None:
+                out[record.key] = record.version
+            elif link.keys[side] != record.key:
                 work.note_image(side, record.key, record.version)
             continue
         parked = dead.get(record.key)
@@ -65,11 +68,13 @@ def take_records(
             unsure.append(record.key)
         elif link is not None:
             # A parked record that is as both last agreed has nothing left to refuse: it is looked at to be released.
-            _take_linked(work, side, record, link, linked, seen, forced=forced or parked is not None)
+            _take_linked(work, side, record, link, linked, same, forced=forced or parked is not None)
         else:
             behind.extend(_outrun(work, side, record, known))
-            _take_unlinked(work, side, record, unlinked)
+            _take_unlinked(work, side, record, unlinked, out)
     _spool(work, side, linked, unlinked, replacing=not forced)
+    _unspool(work, side, same, out, replacing=not forced)
+    seen = [replace(link, seen=link.seen.with_(side, at)) for link, at in same if at != link.seen[side]]
     if listed:
         work.spool.note_listed(side, [link.id for link in links.values()])
     if seen and not work.dry:
@@ -103,6 +108,25 @@ def _spool(
         work.spool.add_unlinked(side, unlinked, replacing=replacing, sorts=sorts)
 
 
+def _unspool(
+    work: Work,
+    side: Side,
+    same: Sequence[tuple[LinkRow, Version]],
+    out: Mapping[Key, Version],
+    *,
+    replacing: bool,
+) -> None:
+    """Records that are no work: linked ones as both last agreed, unlinked ones that ended or are none of ours.
+
+    An earlier page may have shown them otherwise. Nothing is made of that: no feed tells a second time that it is over.
+    """
+    sorts = work.spec.systems[side].capabilities.versions != "opaque"
+    if same:
+        work.spool.drop_linked(side, [(link.id, version) for link, version in same], sorts=sorts)
+    if out:
+        work.spool.drop_unlinked(side, list(out.items()), replacing=replacing, sorts=sorts)
+
+
 def forget(tx: Tx, kind: str, side: Side, keys: Collection[Key]) -> None:
     """These records are gone before they were linked: nothing waits for them any more."""
     tx.drop_hints(kind, side, keys)
@@ -133,7 +157,7 @@ def _take_linked(
     record: Record,
     link: LinkRow,
     linked: list[tuple[int, Record | None, Key]],
-    seen: list[LinkRow],
+    same: list[tuple[LinkRow, Version]],
     *,
     forced: bool,
 ) -> None:
@@ -147,8 +171,7 @@ def _take_linked(
         if work.shape.whole(encodings, side, link.id) == link.prints[side]:
             work.tally.read += 1
             work.tally.add("unchanged")
-            if record.version != link.seen[side]:
-                seen.append(replace(link, seen=link.seen.with_(side, record.version)))
+            same.append((link, record.version))
             return
     if gone:
         work.vanished[side] += 1
@@ -191,13 +214,15 @@ def _outrun(work: Work, side: Side, record: Record, known: Known) -> list[HintRo
     return [HintRow(work.spec.kind, side, record.key, newer, "an old version was read", due, 0, None, work.looked)]
 
 
-def _take_unlinked(work: Work, side: Side, record: Record, unlinked: list[Unlinked]) -> None:
+def _take_unlinked(work: Work, side: Side, record: Record, unlinked: list[Unlinked], out: dict[Key, Version]) -> None:
     partner, in_scope = work.spec.systems[side].mapping.place(record.fields or {})
     if not in_scope and record.merged_into is None:
         work.tally.read += 1
         work.tally.add("skipped")
         work.tally.extra["filtered"] += 1
+        out[record.key] = record.version
         return
+    out.pop(record.key, None)  # of one page, what it shows last stands
     # Where a system does not tell who made a record, the key it carries does: nobody but us writes it there.
     tagged = partner is not None and work.spec.systems[side].principal is None
     own = tagged or work.is_ours(side, record)

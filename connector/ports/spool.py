@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from connector.model.records import Key, Record
+from connector.model.records import Key, Record, Version
 from connector.model.values import Side, Sides
 
 
@@ -46,6 +46,17 @@ class Spool(Protocol):
     ) -> None:
         """(record, made by us, partner key it carries). replacing, sorts: as for linked ones; what stands for a record
         that was not found (no version) never stays."""
+
+    def drop_linked(self, side: Side, rows: Sequence[tuple[int, Version]], *, sorts: bool = False) -> None:
+        """(link id, version shown of a record that is as both last agreed). What is here of that side is taken out,
+        unless it would stay as newer than that version (sorts: as for added ones)."""
+
+    def drop_unlinked(
+        self, side: Side, rows: Sequence[tuple[Key, Version]], *, replacing: bool = True, sorts: bool = False
+    ) -> None:
+        """(key, version shown of a record that has ended or is none of ours). What is here of it is taken out, unless
+        it would stay as newer than that version (replacing, sorts: as for added ones); one that was merged away stays
+        in any case. What it was mated with is free again."""
 
     def add_prints(self, rows: Sequence[tuple[int, tuple[bytes, ...]]]) -> None:
         """Match prints of unlinked records, one per rule, by the records' numbers. One that was merged away gets none:

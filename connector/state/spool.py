@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from connector.model.records import Key, Record
+from connector.model.records import Key, Record, Version
 from connector.model.values import Side, Sides
 from connector.ports import Found
 
@@ -89,6 +89,16 @@ _ADD_UNLINKED = """
 insert or replace into lone(side, key, own, partner, version, merged, body) select ?1, ?2, ?3, ?4, ?5, ?6, ?7
 where not exists (select 1 from lone where side = ?1 and key = ?2 and version <> ''
  and case when {sorts} then version > ?5 when merged <> ?6 then merged else {stays} end)
+"""
+
+_DROP_LINKED = """
+delete from linked where link = ?1 and side = ?2
+ and not case when {sorts} and version is not null then version > ?3 else merged end
+"""
+
+_DROP_UNLINKED = """
+delete from lone where side = ?1 and key = ?2 and not merged
+ and not (version <> '' and case when {sorts} then version > ?3 else {stays} end)
 """
 
 _CHUNK = 500
@@ -175,6 +185,21 @@ class FileSpool:
                     (side.value, record.key, own, partner, record.version, _is_merged(record), self._seal(record))
                     for record, own, partner in rows
                 ],
+            )
+
+    def drop_linked(self, side: Side, rows: Sequence[tuple[int, Version]], *, sorts: bool = False) -> None:
+        with self._write():
+            self._db.executemany(
+                _DROP_LINKED.format(sorts=int(sorts)), [(link, side.value, version) for link, version in rows]
+            )
+
+    def drop_unlinked(
+        self, side: Side, rows: Sequence[tuple[Key, Version]], *, replacing: bool = True, sorts: bool = False
+    ) -> None:
+        with self._write():
+            self._db.executemany(
+                _DROP_UNLINKED.format(stays=int(not replacing), sorts=int(sorts)),
+                [(side.value, key, version) for key, version in rows],
             )
 
     def add_prints(self, rows: Sequence[tuple[int, tuple[bytes, ...]]]) -> None:

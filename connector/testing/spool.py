@@ -115,6 +115,29 @@ class MemorySpool:
             self._lone[self._count] = _Lone(self._count, side, record.key, _Kept(record), own, partner)
             self._numbers[side, record.key] = self._count
 
+    def drop_linked(self, side: Side, rows: Sequence[tuple[int, Version]], *, sorts: bool = False) -> None:
+        for link, version in rows:
+            both = self._linked.get(link, {})
+            if side not in both:
+                continue
+            old = both[side][1]
+            stays = old.version > version if sorts and old is not None else _is_merged(old)
+            if not stays:
+                del both[side]
+            if not both:
+                del self._linked[link]
+
+    def drop_unlinked(
+        self, side: Side, rows: Sequence[tuple[Key, Version]], *, replacing: bool = True, sorts: bool = False
+    ) -> None:
+        for key, version in rows:
+            old = self._lone.get(self._numbers.get((side, key), 0))
+            if old is None or _is_merged(old.kept):
+                continue
+            newer = old.kept.version > version if sorts else not replacing
+            if not (old.kept.version and newer):
+                self._remove(side, key)
+
     def add_prints(self, rows: Sequence[tuple[int, tuple[bytes, ...]]]) -> None:
         for seq, prints in rows:
             if seq in self._lone and not _is_merged(self._lone[seq].kept):

@@ -17,7 +17,7 @@ from connector.model.records import Page
 from connector.model.values import SIDES, Side
 from connector.testing.driver import Crash
 from connector.testing.tables import LOOKBACK, alive
-from connector.testing.world import FULL, World
+from connector.testing.world import FULL, World, account, customer
 
 SMALL = replace(FULL, page=3, batch_read=3, batch_write=2)
 LAGGING = replace(SMALL, feed="overlap")
@@ -256,3 +256,65 @@ def test_i26_a_change_made_before_any_step_of_a_run_arrives(worlds: Worlds, prof
         linked_all(world)
         assert world.conflicts() == [], at
         worlds.done(world)
+
+
+@pytest.mark.parametrize("versions", ["counter", "sortable", "opaque"])
+@pytest.mark.parametrize("change", ["deleted", "deleted and alike", "out of scope"])
+def test_i26_what_a_later_page_shows_as_over_is_not_made_of_what_an_earlier_page_showed(
+    worlds: Worlds, change: str, versions: Any
+) -> None:
+    world = worlds.new(replace(SMALL, versions=versions))
+    keys = [world.erp.add("customers", customer(f"Globex {number}", vat_number=str(number))) for number in range(5)]
+    if change == "deleted and alike":
+        world.crm.add("companies", account("Globex 1", tax_id="1"))
+    pages = 0
+
+    def people(_: int, effect: Call | Commit) -> None:
+        nonlocal pages
+        pages += isinstance(effect, Call) and effect.method == "changes" and effect.side is Side.RIGHT
+        if pages == 2:
+            if change == "out of scope":
+                world.erp.edit("customers", keys[1], kind="internal")
+            else:
+                world.erp.remove("customers", keys[1])
+            pages += 1
+
+    run_with(world, people)
+    assert pages > 2
+    assert keys[1] not in world.pairs().values()
+    assert len(world.crm.live("companies")) == 4 + (change == "deleted and alike")
+    world.settle()
+    assert {key for key in keys if key not in world.pairs().values()} == {keys[1]}
+
+
+@pytest.mark.parametrize("versions", ["counter", "sortable", "opaque"])
+@pytest.mark.parametrize("change", ["edited back", "brought back"])
+def test_i26_what_a_later_page_shows_as_agreed_is_not_decided_by_an_earlier_page(
+    worlds: Worlds, change: str, versions: Any
+) -> None:
+    world = worlds.new(replace(SMALL, versions=versions))
+    keys = [world.erp.add("customers", customer(f"Globex {number}", tel="0")) for number in range(5)]
+    world.settle()
+    before = world.pairs()
+    if change == "brought back":
+        world.erp.remove("customers", keys[0])
+    for key in keys[change == "brought back" :]:
+        world.erp.edit("customers", key, tel="1")
+    pages = 0
+
+    def people(_: int, effect: Call | Commit) -> None:
+        nonlocal pages
+        pages += isinstance(effect, Call) and effect.method == "changes" and effect.side is Side.RIGHT
+        if pages == 2:
+            if change == "brought back":
+                world.erp.restore("customers", keys[0])
+            else:
+                world.erp.edit("customers", keys[0], tel="0")
+            pages += 1
+
+    run_with(world, people)
+    assert pages > 2
+    world.settle()
+    shown = {right: world.crm.live("companies")[left]["phone"] for left, right in world.pairs().items()}
+    assert shown == {key: "0" if key == keys[0] else "1" for key in keys}
+    assert world.pairs() == before

@@ -108,6 +108,19 @@ class SpoolsAgree(RuleBasedStateMachine):
     def add_unlinked(self, side: Side, rows: Any, replacing: bool, sorts: bool) -> None:
         self.both("add_unlinked", side, rows, replacing=replacing, sorts=sorts)
 
+    @rule(side=sides, rows=st.lists(st.tuples(links, st.sampled_from(("1", "2"))), max_size=2), sorts=st.booleans())
+    def drop_linked(self, side: Side, rows: Any, sorts: bool) -> None:
+        self.both("drop_linked", side, rows, sorts=sorts)
+
+    @rule(
+        side=sides,
+        rows=st.lists(st.tuples(keys, st.sampled_from(("1", "2"))), max_size=2),
+        replacing=st.booleans(),
+        sorts=st.booleans(),
+    )
+    def drop_unlinked(self, side: Side, rows: Any, replacing: bool, sorts: bool) -> None:
+        self.both("drop_unlinked", side, rows, replacing=replacing, sorts=sorts)
+
     @rule(values=st.dictionaries(st.tuples(sides, keys), st.tuples(prints, prints), max_size=6))
     def add_prints(self, values: dict[tuple[Side, str], tuple[bytes, ...]]) -> None:
         for spool in (self.memory, self.file):
@@ -161,6 +174,7 @@ def test_every_method_of_a_spool_is_tried() -> None:
     assert asked == {
         *("add_linked", "add_unlinked", "add_prints", "lonely", "linked", "match", "match_partners", "pairs"),
         *("singles", "promote", "doubt", "note_listed", "unlisted", "counts", "count_pairs", "clear", "close"),
+        *("drop_linked", "drop_unlinked"),
     }
 
 

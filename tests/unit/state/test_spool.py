@@ -78,6 +78,52 @@ def test_an_older_record_replaces_a_newer_one_only_where_nothing_tells(
     assert (found.record.version, found.own) == (expected, expected == "1")
 
 
+@pytest.mark.parametrize(
+    ("options", "version", "stays"),
+    [
+        ({"sorts": True}, "3", False),
+        ({"sorts": True}, "1", True),
+        ({"sorts": True, "replacing": False}, "3", False),
+        ({"replacing": False}, "3", True),
+        ({}, "1", False),
+    ],
+)
+def test_what_has_ended_is_taken_out_unless_what_is_here_is_newer(
+    spool: Spool, options: dict[str, bool], version: str, stays: bool
+) -> None:
+    spool.add_unlinked(Side.LEFT, [(record("A", "2"), False, None)])
+    spool.drop_unlinked(Side.LEFT, [("A", version), ("B", version)], **options)
+    assert keys(spool.singles(Side.LEFT, 0, 10)) == (["A"] if stays else [])
+
+
+@pytest.mark.parametrize(
+    ("options", "version", "stays"), [({"sorts": True}, "3", False), ({"sorts": True}, "1", True), ({}, "1", False)]
+)
+def test_one_side_of_a_link_is_taken_out_unless_what_is_here_is_newer(
+    spool: Spool, options: dict[str, bool], version: str, stays: bool
+) -> None:
+    for side in SIDES:
+        spool.add_linked(side, [(1, record("A", "2"), "A")])
+    spool.drop_linked(Side.LEFT, [(1, version), (2, version)], **options)
+    assert [both.left is not None for _, both in spool.linked(0, 10)] == [stays]
+    spool.drop_linked(Side.RIGHT, [(1, "3")])
+    assert len(spool.linked(0, 10)) == stays
+    spool.add_linked(Side.LEFT, [(3, replace(record("B"), merged_into="C"), "B")])
+    spool.drop_linked(Side.LEFT, [(3, "2")])
+    assert spool.linked(1, 10) != []
+
+
+def test_the_mate_of_a_record_that_is_taken_out_is_alone_again_and_what_was_merged_away_stays(spool: Spool) -> None:
+    lone(spool, Side.LEFT, "A")
+    lone(spool, Side.RIGHT, "X", own=True, partner="A")
+    spool.match_partners()
+    spool.drop_unlinked(Side.LEFT, [("A", "2")])
+    assert (mated(spool), keys(spool.singles(Side.RIGHT, 0, 10))) == ([], ["X"])
+    spool.add_unlinked(Side.LEFT, [(replace(record("B"), merged_into="C"), False, None)])
+    spool.drop_unlinked(Side.LEFT, [("B", "2")], sorts=True)
+    assert keys(spool.singles(Side.LEFT, 0, 10)) == ["B"]
+
+
 @pytest.mark.parametrize("replacing", [True, False])
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_what_was_merged_away_stays_and_replaces_where_versions_do_not_tell(
