@@ -21,6 +21,7 @@ from connector.engine.recovered import (
     settle_part,
     unmade,
 )
+from connector.engine.send import is_loose
 from connector.engine.settle_lines import Trust
 from connector.engine.work import Work
 from connector.errors import ConnectorError, StaleError
@@ -107,24 +108,36 @@ def look_for_deleted(
     """Read the targets of deletes: gone is done, changed is planned anew. Those that are as before, to be sent again.
 
     Not found once is no proof: the delete stays open, and is done when its target is not found again, the settle time
-    later. Its link is left alone until then: planned anew, a source that came back would be deleted, too.
+    later. One that changed may still go, as long as the first request may arrive and has no condition. Its link is left
+    alone until then: planned anew, a source that came back would be deleted, too.
     """
     keys = [str(row.target) for row in rows]
     records: Mapping[Key, Record] = yield from call(side, "read", work.spec.systems[side].object, keys)
     again, noted = [], []
     for row in rows:
         record = records.get(str(row.target))
+        there = [replace(row, attempts=0)] if row.attempts else []
         if record is None and (not row.attempts or at - (row.sent or at) < work.spec.settle):
             work.leave(row.link, row.side, row.op)
             noted.extend([] if row.attempts else [replace(row, sent=at, attempts=1)])
         elif record is None or record.deleted:
             close_intent(work, row, found, at)
+        elif is_old(work, row, record, found) or _may_still_delete(work, row, record, at):
+            note_seen(row, record, found)
+            work.leave(row.link, row.side, row.op)
+            noted.extend(there)
         elif record.version == row.pre_version:
             again.append(row)
-            noted.extend([replace(row, attempts=0)] if row.attempts else [])
+            noted.extend(there)
         else:
             note_seen(row, record, found)
             drop(work, row, found, at, "changed before it was deleted")
     if noted:
         yield from fenced(work, lambda tx: tx.put_intents(noted))
     return again
+
+
+def _may_still_delete(work: Work, row: IntentRow, record: Record, at: float) -> bool:
+    """Whether a request on its way takes a record that changed since: it has no condition, and may yet arrive."""
+    changed, sent = record.version != row.pre_version, row.sent or at
+    return changed and is_loose(work, row.side, Op.DELETE) and at - sent < work.spec.settle

@@ -20,7 +20,7 @@
 | | | not sent to the image of a record that was just read as merged away: dropped, the image stays as it is |
 | update | neither | after `settle`: read; shows what was sent: settle; else planned again |
 | delete | any | read: gone is done; not found is gone when it is so again, the settle time later; unchanged: sent |
-| | | again; changed: planned again |
+| | | again; changed: planned again, without conditional writes after `settle`: until then it may still go |
 """
 
 from __future__ import annotations

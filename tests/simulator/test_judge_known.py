@@ -321,6 +321,22 @@ def test_what_is_written_to_a_record_after_its_create_is_reported_with_it(
     assert ("counts" in {finding.rule for finding in found}) is broken
 
 
+@pytest.mark.parametrize("answered", [True, False])
+def test_what_is_written_to_a_record_that_a_create_was_answered_with_is_reported_with_it(
+    court: Court, answered: bool
+) -> None:
+    """A store that was put back knows nothing of the record, and makes it again: its key leads to the one there is."""
+    court.world.crm.add("companies", account("Acme"))
+    made = image(court, "Acme", "t")
+    court.judge.run_ended(report(read=1, created=1))
+    court.judge.store_replaced()
+    if answered:
+        assert image(court, "Acme", "t") == made
+    court.write(RIGHT, "account", UPDATE, made, tel="1")
+    found = court.judge.run_ended(report(read=1, **({"created": 1} if answered else {"unchanged": 1})))
+    assert ("counts" in {finding.rule for finding in found}) is not answered
+
+
 @pytest.mark.parametrize("noted", [True, False])
 def test_what_was_open_when_a_run_began_another_may_report_as_recovered(court: Court, noted: bool) -> None:
     """A delete that this run was the first to send is its own to report, whoever learns what became of it."""

@@ -12,7 +12,7 @@ from connector.engine import units
 from connector.merge.fields import Cell, Decision, decide
 from connector.merge.rules import Unit
 from connector.model.records import Key, Op, Write
-from connector.model.rows import ConflictRow, IntentRow, IntentState
+from connector.model.rows import ConflictRow, IntentRow, IntentState, LinkState
 from connector.model.values import Side, Sides
 from connector.testing.simulator.profiles import POLICIES, PROFILES
 from connector.testing.simulator.simulation import Simulation
@@ -255,6 +255,32 @@ def test_i4_a_reference_to_what_a_merge_made_the_same_thing_is_a_change_until_bo
     court.lose(RIGHT, "order", made, "account", {"account": third})
     court.write(RIGHT, "order", UPDATE, made, customer=kept)
     assert ("I4" in court.rules()) is noted
+
+
+@pytest.mark.parametrize(("based", "looked"), [(True, True), (False, True), (True, False)])
+def test_i4_a_pair_that_merges_which_crossed_have_left_has_no_base_until_its_link_has_one(
+    court: Court, based: bool, looked: bool
+) -> None:
+    (one, image), (other, survivor) = company(court, "One", phone="v1"), company(court, "Other", phone="v1")
+    for side, key in ((LEFT, one), (RIGHT, image), (LEFT, other), (RIGHT, survivor)):
+        court.read(side, "account", key)
+    court.judge.run_ended(report(created=2))
+    court.world.crm.merge("companies", one, other)
+    court.world.erp.merge("customers", survivor, image)
+    with court.world.store.begin() as tx:
+        (link,) = tx.links_by_key(court.world.specs["account"].kind, LEFT, [one]).values()
+        tx.update_links([replace(link, keys=Sides(None, None), state=LinkState.CLOSED)])
+        (link,) = tx.links_by_key(court.world.specs["account"].kind, LEFT, [other]).values()
+        tx.update_links([replace(link, keys=Sides(other, image), base=b"" if based else None)])
+    if looked:
+        court.read(LEFT, "account", other)
+        court.read(RIGHT, "account", image)
+        court.judge.run_ended(report())
+    court.world.crm.edit("companies", other, phone="v2")
+    court.read(LEFT, "account", other)
+    court.lose(LEFT, "account", other, "phone", {"phone": "v2"})
+    court.write(LEFT, "account", UPDATE, other, phone="v1")
+    assert ("I4" in court.rules()) is (based and looked)
 
 
 @pytest.mark.parametrize("typed", [True, False])

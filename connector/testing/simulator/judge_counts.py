@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from connector.model.plan import Report
+from connector.model.records import Key
+from connector.model.values import Side
 from connector.testing.simulator.judge_findings import Verdicts
 from connector.testing.simulator.judge_things import Change
 from connector.testing.simulator.judge_writes import WriteRules
@@ -17,8 +19,8 @@ RESULTS = ("created", "updated", "unchanged", "skipped", "held", "failed")
 class CountRules:
     """Judges the counts of a run. runs: process -> the first run of the ledger that is its present one.
 
-    answered: (process, entity) -> the tokens that an answer of this run said were done. opened: process -> the tokens
-    of writes that were noted and had no known outcome when its present run began.
+    answered: (process, entity) -> the tokens that an answer of this run said were done, and of which record.
+    opened: process -> the tokens of writes that were noted and had no known outcome when its present run began.
     """
 
     def __init__(self, ledger: Ledger, verdicts: Verdicts, writes: WriteRules) -> None:
@@ -26,7 +28,7 @@ class CountRules:
         self.verdicts = verdicts
         self.writes = writes
         self.runs: Counter[str] = Counter()
-        self.answered: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self.answered: defaultdict[tuple[str, str], dict[str, tuple[Side, Key | None]]] = defaultdict(dict)
         self.opened: dict[str, frozenset[str]] = {}
 
     def run_begins(self) -> None:
@@ -62,6 +64,7 @@ class CountRules:
                 self.verdicts.find("counts", f"{report.sync}: {name} {len(least)} to {len(most)}, reports {said}")
         written = {id(change.thing) for change in changes if change.touch.kind == "edit" and self.sent_now(change)}
         made = {id(change.thing) for change in changes if change.touch.kind == "create" and self._done_now(change)}
+        made |= self._answered_as_made(entity)
         said = report.counts["updated"] + settled
         if report.status == "done" and len(written - made) > said:
             self.verdicts.find("counts", f"{report.sync}: {len(written - made)} updated, reports {said}")
@@ -81,6 +84,19 @@ class CountRules:
         """
         open_ = str(change.touch.token) in self.opened.get(self.ledger.process, self._open())
         return self.sent_now(change) or (self.sent_now(change, again=True) and not open_)
+
+    def _answered_as_made(self, entity: str) -> set[int]:
+        """Things of which a create was answered with a record that was there: what is written after that belongs to it.
+
+        A store that was put back knows nothing of the record; its key, or the create's, leads to it all the same.
+        """
+        open_ = self.opened.get(self.ledger.process, self._open())
+        found = [
+            self.ledger.records.get((side, entity, str(key)))
+            for token, (side, key) in self.answered[self.ledger.process, entity].items()
+            if self.ledger.latest[token].op == "create" and token not in open_
+        ]
+        return {id(self.ledger.things[entity, held.identity]) for held in found if held is not None}
 
     def run_ended(self) -> None:
         """The run that is going on is over: what comes now is of the next."""

@@ -27,7 +27,8 @@ class WinnerRules(ChoiceRules):
     to this number nobody can say that it is the base: the store was replaced, or the unit was no part of the sync.
     waiting: records -> the same, where a row kept them waiting when the others were looked at again. half: records ->
     the same, while the outcome of a create made of them is not known: recovery owns their link (protocol 2.2, 3.2), and
-    what they and an own record show meanwhile is no agreement yet.
+    what they and an own record show meanwhile is no agreement yet; or while merges that crossed have left them, and
+    their link has no base yet: what each had agreed on with a partner that ended is no agreement of these two.
     """
 
     def __init__(self, losses: LossRules) -> None:
@@ -48,6 +49,7 @@ class WinnerRules(ChoiceRules):
     def run_ended(self, process: str) -> None:
         self._starts.pop(process, None)
         now = {place for entity in self.ledger.specs for place in self._half_made(entity)}
+        now |= {place for place, at in self.half.items() if at == inf and self._is_apart(self.ledger.records[place])}
         ended = [place for place, at in self.half.items() if at == inf and place not in now]
         self.half.update(dict.fromkeys(ended, self.ledger.number))
         self.half.update(dict.fromkeys(now, inf))
@@ -65,6 +67,16 @@ class WinnerRules(ChoiceRules):
             links = tx.links_by_id(list(sent))
         return {(sent[link.id], entity, str(link.keys[sent[link.id]])) for link in links.values()}
 
+    def _is_apart(self, held: Held) -> bool:
+        """Whether merges crossed over it, and it has no link with a base to a record that is alive.
+
+        A base is of one link (protocol, section 1); the pair that is left starts without (rows 11 to 13).
+        """
+        if not held.live or not self.ledger.things[held.entity, held.identity].crossed:
+            return False
+        link, mate = self.link(held), self.ledger.partner_of(held)
+        return link is None or link.base is None or mate is None or not mate.live
+
     def sent(self, side: Side, entity: str, process: str, writes: Iterable[Write]) -> None:
         """What its run can have known when it began is what a write goes by, however often it is sent."""
         for write in writes:
@@ -76,6 +88,9 @@ class WinnerRules(ChoiceRules):
         held = change.held
         times = self._touched.setdefault((held.side, held.entity, held.key), [])
         times.append((change.number, change.touch.at, change.ours))
+        if change.touch.kind == "merge" and change.thing.crossed:
+            left = [one for side in SIDES for one in change.thing.live(side)]
+            self.half.update({(one.side, one.entity, one.key): inf for one in left})
 
     def remapped(self, entity: str) -> None:
         """Units that are no part of the sync lose their base, and what was decided on them is over (section 1)."""
