@@ -194,6 +194,24 @@ def test_i6_a_dead_letter_excuses_what_its_write_carried(court: Court, carried: 
     assert ("I6" in court.rules(rest=True)) is broken
 
 
+@pytest.mark.parametrize(("carried", "broken"), [("tel", False), ("mail", True)])
+def test_i6_a_write_sent_again_carries_what_left_the_mapping_since_it_was_planned(
+    court: Court, carried: str, broken: bool
+) -> None:
+    left, right = company(court, phone="v1", email="v1")
+    court.world.crm.edit("companies", left, phone="v2")
+    court.world.erp.reject = lambda *_: RejectedError("not valid")
+    units = court.world.specs["account"].units
+    court.world.set("account", units=tuple(unit for unit in units if unit.name != "phone"))
+    court.judge.remapped("account")
+    with pytest.raises(AssertionError):
+        court.write(RIGHT, "account", UPDATE, right, **{carried: "v2"})
+    _letter(court, left)
+    court.world.set("account", units=units)
+    court.judge.remapped("account")
+    assert ("I6" in court.rules(rest=True)) is broken
+
+
 @pytest.mark.parametrize("changed", [False, True])
 def test_i26_a_dead_letter_ends_when_its_record_changes(changed: bool) -> None:
     with opened() as court:

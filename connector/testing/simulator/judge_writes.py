@@ -61,8 +61,10 @@ class WriteRules(LossRules):
         for write in writes:
             if write.body and write.key is not None:
                 sent = body_fields(write.body).keys()
-                units = (unit.name for unit in spec.units if sent & {mapping.source_of(name) for name in unit.fields})
-                self.carried[side, entity, write.key] = frozenset(units)
+                # What was planned under an earlier mapping is sent again as it was, with units that left since.
+                units = self.ledger.specs[entity].units
+                fields = {unit.name: {mapping.source_of(name) for name in unit.fields} for unit in units}
+                self.carried[side, entity, write.key] = frozenset(name for name in fields if sent & fields[name])
             if not write.body or write.token in self.referred:
                 continue
             values = decoded(spec, side, body_fields(write.body))
