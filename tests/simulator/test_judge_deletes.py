@@ -189,19 +189,34 @@ def test_i18_a_run_that_a_guard_stopped_wrote_nothing(court: Court, sentence: st
     assert {finding.rule for finding in found} == broken
 
 
-@pytest.mark.parametrize(("state", "broken"), [(IntentState.SENT, set()), (IntentState.PLANNED, {"I18"})])
-def test_i18_what_a_run_that_died_had_noted_as_sent_is_recovered_whatever_the_guards_say(
-    court: Court, state: IntentState, broken: set[str]
+@pytest.mark.parametrize(
+    ("state", "noted", "broken"),
+    [
+        (IntentState.SENT, "by one that died", set()),
+        (IntentState.SENT, "by one that is slow", set()),
+        (IntentState.SENT, "by itself", {"I18"}),
+        (IntentState.PLANNED, "by one that died", {"I18"}),
+        (IntentState.PLANNED, "by one that is slow", {"I18"}),
+    ],
+)
+def test_i18_what_another_run_had_noted_as_sent_is_recovered_whatever_the_guards_say(
+    court: Court, state: IntentState, noted: str, broken: set[str]
 ) -> None:
     left, right = company(court)
     court.judge.run_ended(report(created=1))
     court.world.crm.edit("companies", left, phone="v2")
+    court.judge.process = "process 2" if noted == "by itself" else "process 1"
+    court.judge.run_begins()
     kind = court.world.specs["account"].kind
     with court.world.store.begin() as tx:
         tx.put_intents(
             [IntentRow("k", kind, 1, RIGHT, "update", right, left, b"", b"", "phone", None, state, 1.0, 1.0)]
         )
-    court.judge.run_ended(Crash())
+    if noted == "by one that died":
+        court.judge.run_ended(Crash())
+    if noted != "by itself":
+        court.judge.process = "process 2"
+        court.judge.run_begins()
     court.write(RIGHT, "account", UPDATE, right, "k", tel="v2")
     found = court.judge.run_ended(Halted("accounts: too many. Nothing was written.", "deletes"))
     assert {finding.rule for finding in found} == broken

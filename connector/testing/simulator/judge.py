@@ -15,7 +15,7 @@ import msgspec
 from connector.errors import ConnectorError, Halted, UncertainError
 from connector.model.plan import PlanLine, Report
 from connector.model.records import Key, Page, Write, WriteResult
-from connector.model.rows import IntentState, LinkRow
+from connector.model.rows import IntentRow, IntentState, LinkRow
 from connector.model.values import SIDES, Side
 from connector.testing.driver import Crash
 from connector.testing.memory import MemorySystem
@@ -63,7 +63,7 @@ class Judge:
         self._this_run: list[Change] = []
         self._journal = 0
         self._sends = 0
-        self._left: set[str] = set()
+        self._left: dict[str, set[str]] = {}
         self._whole = not self.ledger.records
         for side, system in ((Side.LEFT, world.crm), (Side.RIGHT, world.erp)):
             system.readers.append(partial(self._shown, side, system.name))
@@ -212,7 +212,8 @@ class Judge:
     # -------------------------------------------------------------------------------------------- after a run
 
     def run_begins(self) -> None:
-        """A run begins: what was typed until now it can read before it decides."""
+        """A run begins: what was typed until now it can read before it decides, what is noted as sent it recovers."""
+        self._left[self.process] = {row.token for row in self._intents() if row.state is IntentState.SENT}
         self.guards.run_begins()
         self.counts.run_begins()
 
@@ -235,20 +236,14 @@ class Judge:
             self.verdicts.find("counts", str(result))
         self._cursors()
         alive = isinstance(result, Report)
-        left = self._left
         if self.ledger.open or not alive:
-            with self.world.store.look() as tx:
-                kinds = [spec.kind for spec in self.world.specs.values()]
-                intents = [row for kind in kinds for row in tx.open_intents(kind, "", MANY)]
-            rows = {row.token for row in intents}
-            left = {row.token for row in intents if row.state is IntentState.SENT}
+            rows = {row.token for row in self._intents()}
             self.ledger.open &= rows
             # What it had sent, and never wrote down that it was done, has no known outcome.
             self._unsure(() if alive else rows & self.ledger.calls.keys())
             self.writes.noted = rows
             self.guards.let_through |= rows if self.allowed else set()
         self.guards.run_ended([change for change in self._this_run if self._decided_now(change)], self.allowed)
-        self._left = left
         self._this_run = [change for change in self._this_run if self._is_of_another(change)]
         self.writes.winners.run_ended(self.process)
         self.ledger.run_ended(alive=alive)
@@ -257,11 +252,16 @@ class Judge:
         return self.verdicts.new()
 
     def _decided_now(self, change: Change) -> bool:
-        """Whether the run that is over decided on it: what one before it had noted as sent is recovered (3.1, T2..T3).
+        """Whether the run that is over decided on it: what was noted as sent when it began is recovered (3.1, T2..T3).
 
-        It had passed the guards of that run, whether it left then or leaves now.
+        It had passed the guards of the run that noted it, be that one over or only slow, and whichever sends it.
         """
-        return self.counts.sent_now(change) and str(change.touch.token) not in self._left
+        return self.counts.sent_now(change) and str(change.touch.token) not in self._left.get(self.process, ())
+
+    def _intents(self) -> list[IntentRow]:
+        """The writes of which the store does not say what became of them."""
+        with self.world.store.look() as tx:
+            return [row for spec in self.world.specs.values() for row in tx.open_intents(spec.kind, "", MANY)]
 
     def _is_of_another(self, change: Change) -> bool:
         call = self.ledger.calls.get(str(change.touch.token))
@@ -270,7 +270,7 @@ class Judge:
     def _halted(self, halted: Halted) -> None:
         """I18: a run that a guard stopped before its first write has written nothing new.
 
-        What a run before it had noted is sent ahead of any plan (3.1): that one's guards had let it through.
+        What another run had noted is sent ahead of any plan (3.1): that one's guards had let it through.
         """
         if "Nothing was written" in str(halted):
             for change in self._this_run:
