@@ -75,7 +75,7 @@ def check_guards(
     late: the run has written already; this is about what came up meanwhile.
     """
     stops: list[Stop] = []
-    done = "None of that was carried over." if late else "Nothing was written."
+    done = "None of that was carried over." if late else "Nothing of this plan was written."
 
     def stop(guard: str, what: str) -> None:
         if guard not in allowed:

@@ -179,7 +179,9 @@ def test_i18_deletes_on_different_days_are_fine(court: Court) -> None:
     assert court.rules() == set()
 
 
-@pytest.mark.parametrize(("sentence", "broken"), [("Nothing was written.", {"I18"}), ("None was carried over.", set())])
+@pytest.mark.parametrize(
+    ("sentence", "broken"), [("Nothing of this plan was written.", {"I18"}), ("None was carried over.", set())]
+)
 def test_i18_a_run_that_a_guard_stopped_wrote_nothing(court: Court, sentence: str, broken: set[str]) -> None:
     left, right = company(court)
     court.judge.run_ended(report(created=1))
@@ -218,7 +220,7 @@ def test_i18_what_another_run_had_noted_as_sent_is_recovered_whatever_the_guards
         court.judge.process = "process 2"
         court.judge.run_begins()
     court.write(RIGHT, "account", UPDATE, right, "k", tel="v2")
-    found = court.judge.run_ended(Halted("accounts: too many. Nothing was written.", "deletes"))
+    found = court.judge.run_ended(Halted("accounts: too many. Nothing of this plan was written.", "deletes"))
     assert {finding.rule for finding in found} == broken
 
 

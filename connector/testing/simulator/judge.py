@@ -272,7 +272,7 @@ class Judge:
 
         What another run had noted is sent ahead of any plan (3.1): that one's guards had let it through.
         """
-        if "Nothing was written" in str(halted):
+        if "Nothing of this plan was written" in str(halted):
             for change in self._this_run:
                 if self._decided_now(change):
                     self.verdicts.find("I18", f"{change.held}: written in a run that {halted.guard} had stopped")
