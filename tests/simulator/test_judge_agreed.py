@@ -344,6 +344,32 @@ def test_i4_what_a_run_noted_is_a_base_though_a_slower_one_was_shown_it_first(co
     assert "I4" in court.rules()
 
 
+@pytest.mark.parametrize("known", ["answered", "shown", "shown with both", ""])
+def test_i4_what_a_write_without_answer_brought_to_a_record_that_ended_is_no_base(court: Court, known: str) -> None:
+    """Unless it was shown before it was given up, or a run was shown both once it was back."""
+    left, right = company(court, phone="v1")
+    court.judge.run_ended(report(created=1))
+    court.world.erp.edit("customers", right, tel="v2")
+    court.read(RIGHT, "account", right)
+    court.write(LEFT, "account", UPDATE, left, lost=known != "answered", phone="v2")
+    if known == "shown":
+        court.read(LEFT, "account", left)
+    court.world.crm.remove("companies", left)
+    look(court, left, right)
+    if known == "shown with both":
+        court.world.crm.restore("companies", left)
+        look(court, left, right)
+        court.world.crm.remove("companies", left)
+    court.world.erp.edit("customers", right, tel="v3")
+    look(court, left, right)
+    court.world.crm.restore("companies", left)
+    court.read(LEFT, "account", left)
+    court.read(RIGHT, "account", right)
+    court.lose(RIGHT, "account", right, "phone", {"phone": "v3"})
+    court.write(RIGHT, "account", UPDATE, right, tel="v2")
+    assert ("I4" in court.rules()) is bool(known)
+
+
 @pytest.mark.parametrize("agreed", [True, False])
 def test_i4_what_a_create_left_empty_is_a_base_though_its_answer_was_lost(court: Court, agreed: bool) -> None:
     right = court.world.erp.add("customers", customer("Acme", tel=None if agreed else "v1"))

@@ -31,6 +31,8 @@ def test_i7_a_write_without_answer_moves_no_base_while_it_is_open_whatever_its_t
         with court.world.store.begin() as tx:
             row = IntentRow("open", kind, 1, RIGHT, "update", right, left, b"", b"", "phone", None, SENT, 1.0, 1.0)
             tx.put_intents([row])
+        court.read(RIGHT, "account", right)  # nothing is settled without an answer or a look
+        with court.world.store.begin() as tx:
             if settled:
                 tx.drop_intents(["open"])
         court.judge.run_ended(report(created=1))

@@ -35,7 +35,8 @@ def test_thirty_percent_deleted_in_one_go_stop_the_run_until_a_person_lets_it_th
             assert halted.said == (
                 f"accounts: 28 of 93 records were deleted in crm; carrying that over {SENTENCE[policy]} "
                 "(0 already in 24 hours), at most 25. Nothing of this plan was written. "
-                "Look with `connector plan accounts`; if it is right, run `connector sync accounts --allow deletes`, or raise `deletes` in the configuration.\n"
+                "Look with `connector plan accounts`; if it is right, run `connector sync accounts --allow deletes`, "
+                "or raise `deletes` in the configuration.\n"
             )
             assert world.json("runs", "--limit", "1")["runs"][0]["status"] == "halted"
         assert world.erp.versions("customers") == before

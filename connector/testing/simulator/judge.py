@@ -238,7 +238,7 @@ class Judge:
         alive = isinstance(result, Report)
         if self.ledger.open or not alive:
             rows = {row.token for row in self._intents()}
-            self.ledger.open &= rows
+            self.ledger.left_open(rows)
             # What it had sent, and never wrote down that it was done, has no known outcome.
             self._unsure(() if alive else rows & self.ledger.calls.keys())
             self.writes.noted = rows

@@ -15,7 +15,7 @@ from connector.model.values import SIDES, Side
 from connector.testing.simulator.judge_choices import ChoiceRules
 from connector.testing.simulator.judge_losses import LossRules
 from connector.testing.simulator.judge_rows import MANY
-from connector.testing.simulator.judge_things import Change, Edit, Held, Written
+from connector.testing.simulator.judge_things import MERGED, Change, Edit, Held, Written
 from connector.testing.simulator.judge_values import ABSENT, LINES, PRESENT, is_empty
 from connector.testing.simulator.ledger_records import is_ref
 
@@ -233,6 +233,9 @@ class WinnerRules(ChoiceRules):
         if not self._were_linked(held, old.number) or not self._is_in_base(held.entity, edit, before, old):
             return False
         here, there = (held.side, held.key), (edit.side, edit.key)
+        mate = self.ledger.partner_of(held)
+        if edit.side is held.side and edit.by != MERGED and mate is not None:
+            there = (mate.side, mate.key)  # typed on this very side: the other one has it by a write of ours
         # What a create of ours left empty there was planned on what this one showed, whoever was shown that first.
         return self._were_shown(before, here, there, together=bool(edit.by))
 

@@ -7,7 +7,7 @@ both sides); a Held is one record of it; an Edit is one value that somebody type
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import takewhile
 from math import inf
 from typing import Any
@@ -26,7 +26,8 @@ from connector.testing.world import World
 class Ledger(Values):
     """Fed with every touch, every answer and every write that is sent. process: which process is running now.
 
-    open, were_open: tokens of writes whose outcome is not known now, and was not when this run began.
+    open, were_open: tokens of writes whose outcome is not known now, and was not when this run began. lost: those of
+    which it never was: nobody was shown what they had brought until they were given up.
     """
 
     def __init__(self, world: World) -> None:
@@ -39,6 +40,8 @@ class Ledger(Values):
         self.unsure: set[str] = set()
         self.open: set[str] = set()
         self.were_open: frozenset[str] = frozenset()
+        self.lost: set[str] = set()
+        self._met: set[str] = set()
         self.touches: Counter[tuple[Side, str]] = Counter()
         self._fresh: defaultdict[str, Notices] = defaultdict(Notices)
         self._mappings: dict[tuple[Side, str], object] = {}
@@ -110,6 +113,11 @@ class Ledger(Values):
         if held is not None:
             self._notice(held, held.shows, self.number)
 
+    def left_open(self, tokens: Collection[str]) -> None:
+        """Of the writes whose outcome is not known, the store has these still."""
+        self.lost |= self.open.difference(tokens, self._met)
+        self.open.intersection_update(tokens)
+
     def run_ended(self, *, alive: bool) -> None:
         """The run that is going on is over. alive: it did not die, so what it was told last is known to the next."""
         self.run += 1
@@ -134,12 +142,15 @@ class Ledger(Values):
     def _notice(self, held: Held, shows: Mapping[str, Edit], number: int) -> None:
         """What we brought somewhere and see there, we had seen where it was typed; what was merged is typed nowhere.
 
+        A write that was given up settles nothing (protocol 3.3): what it brought all the same is a change there.
         number: the touch after which the record looked like that: an answer may be older than what is there now.
         """
         for unit, edit in shows.items():
-            if held.brought_by(unit, number) in self.open or _is_behind(held, unit, number):
+            token = held.brought_by(unit, number)
+            self._met |= {token} & self.open
+            if token in self.open or _is_behind(held, unit, number):
                 continue  # a record whose write has no answer yet is left alone, whatever it shows
-            carried = bool(edit.brought) and edit.by != MERGED
+            carried = bool(edit.brought) and edit.by != MERGED and token not in self.lost
             for place in ((held.side, held.key), (edit.side, edit.key))[: 1 + carried]:
                 self._fresh[self.process].noticed(edit, place)
 

@@ -86,7 +86,8 @@ def test_deletes_above_the_guard_stop_the_run_with_nothing_written_and_a_way_thr
     assert str(caught.value) == (
         "accounts: 3 of 5 records were deleted in crm; carrying that over would remove 3 in erp "
         "(0 already in 24 hours), at most 2. Nothing of this plan was written. "
-        "Look with `connector plan accounts`; if it is right, run `connector sync accounts --allow deletes`, or raise `deletes` in the configuration."
+        "Look with `connector plan accounts`; if it is right, run `connector sync accounts --allow deletes`, "
+        "or raise `deletes` in the configuration."
     )
     assert world.erp.state() == before
     with pytest.raises(Halted):
