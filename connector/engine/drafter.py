@@ -309,6 +309,7 @@ class Drafter(Rows):
         settlement.shared = [u.unit.name for u in units if side.other in u.values]
         shown, print_of = thread.item.encodings[side], self.work.shape.print
         settlement.halves = {n: print_of(n, shown[n], side, thread.link.id) for n in settlement.shared if n in shown}
+        settlement.over = {n: print_of(n, shown[n], side, thread.link.id) for n in settlement.closes if n in shown}
         if not alone:
             # The other side's write may fail: the records as wholes, and lists of lines, agree only after both.
             settlement.whole = None

@@ -101,7 +101,7 @@ def _applied(work: Work, pending: Pending, outcome: Outcome, last: Last, at: flo
     if settlement.retire:
         _ended(work, pending, last)
         return
-    last.carried.extend((thread.link.id, unit, side.other) for unit in settlement.closes)
+    last.carry(thread.link, settlement, side)
     record = outcome.record
     if record is None:
         _not_shown(work, pending, outcome, last)

@@ -124,7 +124,7 @@ def settle_intent(
     sent = None if trust is Trust.OWN else sent_of(work, row)
     new, _, _ = settle(work, link, base, settlement, row.side, record, trust=trust, sent=sent)
     found.updates[link.id] = new
-    found.carried.extend((link.id, unit, row.side.other) for unit in settlement.closes)
+    found.carry(link, settlement, row.side)
     if row.op == Op.CREATE:
         found.released.extend(released_by([new]))
     if row.token not in found.done:

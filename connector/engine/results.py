@@ -7,17 +7,46 @@ from dataclasses import dataclass, field, replace
 
 from connector.engine.effects import Effects, look
 from connector.engine.lease import fence
+from connector.engine.settle import Settlement
 from connector.engine.work import Work
 from connector.model.records import Key, Op
-from connector.model.rows import CandidateRow, DeadRow, HintRow, IntentState, JournalRow, LinkRow, LinkState
+from connector.model.rows import (
+    CandidateRow,
+    ConflictRow,
+    DeadRow,
+    HintRow,
+    IntentState,
+    JournalRow,
+    LinkRow,
+    LinkState,
+)
 from connector.model.values import SIDES, Side, Sides
 from connector.ports import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A conflict whose choice was written to `target`. known: prints of what that showed before, and shows by it."""
+
+    link: int
+    unit: str
+    target: Side
+    known: frozenset[bytes | None]
+
+    def answers(self, row: ConflictRow) -> bool:
+        """Whether the choice as it stands is the one that was written.
+
+        Who has chosen the target's value since is not answered by this write, nor who has chosen over what was typed
+        there after it.
+        """
+        over = row.prints[self.target]
+        return row.choice is not self.target and (row.choice is None or not self.known or over in self.known)
 
 
 @dataclass(slots=True)
 class Results:
     """Rows to store. done: tokens of intents that are over. closed: conflicts that are. released: see HintRow.waits.
-    carried: conflicts in which this side's value was written, as a person had chosen when the write was planned.
+    carried: conflicts in which one side's value was written, as a person had chosen when the write was planned.
 
     acked: tokens of intents that were applied and not shown. unsure: those of writes that may have been done, with the
     latest moment at which a request may have left that did: from then on the settle time is counted. refused: those of
@@ -31,7 +60,7 @@ class Results:
     dead: list[DeadRow] = field(default_factory=list)
     journal: list[JournalRow] = field(default_factory=list)
     closed: list[tuple[int, str]] = field(default_factory=list)
-    carried: list[tuple[int, str, Side]] = field(default_factory=list)
+    carried: list[Carried] = field(default_factory=list)
     tombstones: list[tuple[Side, Key]] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
     acked: list[str] = field(default_factory=list)
@@ -40,6 +69,13 @@ class Results:
     unmade: list[int] = field(default_factory=list)
     candidates: list[CandidateRow] = field(default_factory=list)
     aliases: list[tuple[Side, Key, int]] = field(default_factory=list)
+
+    def carry(self, link: LinkRow, settlement: Settlement, target: Side) -> None:
+        """What was written to the target ends these conflicts, unless a person has decided anew since."""
+        for unit in settlement.closes:
+            written = settlement.written.get(unit)
+            known = frozenset((settlement.over[unit], written)) if unit in settlement.over else frozenset()
+            self.carried.append(Carried(link.id, unit, target, known))
 
     def end(self, link: LinkRow, target: Side, op: str, image: bytes | None) -> LinkRow:
         """The image on `target` was deleted or put out of use: the link is over. A deleted record's print is cleared,
@@ -121,7 +157,7 @@ def store_results(tx: Tx, work: Work, results: Results, at: float) -> None:
         tx.release_hints(results.released)
 
 
-def _carried_out(tx: Tx, kind: str, carried: Sequence[tuple[int, str, Side]]) -> list[tuple[int, str]]:
-    """Those of these choices that still stand: who has chosen the other side since is not answered by this write."""
-    rows = {(row.link, row.unit): row.choice for row in tx.conflicts(kind, {link for link, _, _ in carried})}
-    return [(link, unit) for link, unit, side in carried if rows.get((link, unit)) is not side.other]
+def _carried_out(tx: Tx, kind: str, carried: Sequence[Carried]) -> list[tuple[int, str]]:
+    """Those of these choices that were not made anew since."""
+    rows = {(row.link, row.unit): row for row in tx.conflicts(kind, {one.link for one in carried})}
+    return [place for one in carried if (row := rows.get(place := (one.link, one.unit))) and one.answers(row)]

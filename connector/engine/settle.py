@@ -34,7 +34,7 @@ class Settlement(msgspec.Struct, array_like=True):
     match: prints by which the source record of a create is matched, should it not be made. halves: of what is shared,
     what the target showed when it was planned: a base that has it on the target's side knows the other write as done.
     image: of a record that is put out of use, its print before that. table: where no lines were agreed on before, those
-    that were alike when the write was planned.
+    that were alike when the write was planned. over: of what it closes, what the target showed when it was planned.
     """
 
     source_key: str | None
@@ -54,6 +54,7 @@ class Settlement(msgspec.Struct, array_like=True):
     halves: Prints = {}
     image: bytes | None = None
     table: list[LineBase] = []
+    over: Prints = {}
 
 
 _ENCODER = msgspec.msgpack.Encoder()

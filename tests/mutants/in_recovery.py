@@ -434,11 +434,23 @@ IN_RECOVERY = (
         "A write that carries out a choice ends whatever a person has chosen since.",
         "2.3 row 15, I19",
         "connector/engine/results.py",
-        "for link, unit, side in carried if rows.get((link, unit)) is not side.other]",
-        "for link, unit, side in carried]",
+        "        return row.choice is not self.target and (",
+        "        return (",
         (
             "tests/unit/engine/test_engine_choices.py outlives",
             "tests/simulator/test_found.py chosen_anew_while",
+        ),
+    ),
+    Mutant(
+        "a choice made anew ended by the same one before",
+        "A write that carries out a choice ends one for the same side that was made over what was typed after it.",
+        "2.3 row 15, I19",
+        "connector/engine/results.py",
+        "(row.choice is None or not self.known or over in self.known)",
+        "True",
+        (
+            "tests/unit/engine/test_engine_choices.py same_side_chosen_again",
+            "tests/simulator/test_found.py same_side_chosen_anew",
         ),
     ),
 )
