@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
-from judge_world import UNGUARDED, Court, company, opened, order
+from judge_world import NOTHING, UNGUARDED, Court, company, opened, order, report
 
 from connector.errors import ConnectorError
 from connector.model.records import Op, Write
-from connector.model.rows import LinkState
+from connector.model.rows import IntentRow, IntentState, LinkState
 from connector.model.values import Side
 from connector.testing.simulator.systems import Trick
-from connector.testing.world import account
+from connector.testing.world import account, customer
 
 LEFT, RIGHT = Side.LEFT, Side.RIGHT
 CREATE, UPDATE = Op.CREATE, Op.UPDATE
@@ -91,3 +91,44 @@ def test_i7_the_journal_names_a_line_as_it_was_at_the_last_look(looked: bool) ->
             court.read(RIGHT, "order", made)
         court.write(RIGHT, "order", UPDATE, made, positions=[row])
         assert ("I7" in court.rules()) is looked
+
+
+@pytest.mark.parametrize(
+    ("history", "broken"),
+    [
+        (("look", "note", "end"), set()),
+        (("look", "note", "end", "told", "over"), set()),
+        (("look", "end", "told", "over"), {"I9"}),
+        (("end", "look", "note"), {"I9"}),
+        (("look", "end"), set()),
+        (("look", "end", "told"), {"I9"}),
+        (("end", "look"), {"I9"}),
+    ],
+)
+def test_i9_the_image_of_a_double_is_made_though_the_double_has_ended_since_it_was_planned(
+    history: tuple[str, ...], broken: set[str]
+) -> None:
+    """Note: the run that planned the create noted it, and died. Told: an answer says that the double has ended."""
+    with opened(NOTHING) as court:
+        court.world.erp.add("customers", customer("Acme", vat_number=None))
+        double = court.write(LEFT, "account", CREATE, lost=True, name="Acme", currency="EUR", state="customer")
+        cursor = court.world.crm.changes("companies", None).cursor
+        court.judge.run_ended(report())
+        for step in history:
+            if step in ("look", "told"):
+                court.world.crm.changes("companies", cursor)
+            elif step == "end":
+                court.world.crm.remove("companies", double)
+            elif step == "over":
+                court.judge.run_ended(report())
+            else:
+                kind = court.world.specs["account"].kind
+                half = court.link("account", double, None, LinkState.HALF)
+                row = IntentRow(
+                    "t", kind, half, RIGHT, "create", None, double, b"", b"", "", None, IntentState.SENT, 1, 1
+                )
+                with court.world.store.begin() as tx:
+                    tx.put_intents([row])
+                court.judge.run_ended(ConnectorError("it died"))
+        court.write(RIGHT, "account", CREATE, None, "t", title="Acme", cur="EUR", blocked=False)
+        assert court.rules() == broken

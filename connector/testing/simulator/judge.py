@@ -241,7 +241,7 @@ class Judge:
             self.ledger.left_open(rows)
             # What it had sent, and never wrote down that it was done, has no known outcome.
             self._unsure(() if alive else rows & self.ledger.calls.keys())
-            self.writes.noted = rows
+            self.writes.left_open(intents)
             self.guards.let_through |= rows if self.allowed else set()
         self.guards.run_ended([change for change in self._this_run if self._decided_now(change)], self.allowed)
         self._this_run = [change for change in self._this_run if self._is_of_another(change)]

@@ -36,7 +36,7 @@ class CountRules:
         self.opened[self.ledger.process] = self._open()
 
     def _open(self) -> frozenset[str]:
-        return self.ledger.were_open & self.writes.noted
+        return self.ledger.were_open.intersection(self.writes.noted)
 
     def balanced(self, report: Report) -> None:
         total = sum(report.counts[name] for name in RESULTS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from connector.model.records import Key, Op, Write
-from connector.model.rows import LinkRow
+from connector.model.rows import IntentRow, LinkRow
 from connector.model.values import SIDES, Side
 from connector.testing.simulator.judge_findings import Verdicts
 from connector.testing.simulator.judge_rows import MANY
@@ -24,8 +24,9 @@ class CreateRules:
     restored: the store was replaced by an older one, and replaced: the number of the last touch before that; lost:
     records of ours that the older store does not know. unknown: tokens of writes that had no answer; linked: records of
     ours that the store named in a link when a run was over; repeated: tokens sent again before their outcome was known.
-    noted: tokens of writes that a run noted before it died. paid: records of ours nothing told of, and the side of the
-    one record too many that each accounts for. pages: what was listed; plain: token -> records that were
+    noted: tokens of writes that a run noted before it died -> the newest touch when that run asked the feed of what
+    they are made of; planned: the same of the creates that were sent. paid: records of ours nothing told of, and the
+    side of the one record too many that each accounts for. pages: what was listed; plain: token -> records that were
     there to be listed by the run that sent it; asked: token -> the newest touch when that run asked the feed there, or
     ended before it where it asked none. hidden: records that nobody found when a run that is going on looked
     there, with its process.
@@ -42,7 +43,8 @@ class CreateRules:
         self.unknown: set[str] = set()
         self.linked: set[Held] = set()
         self.repeated: set[str] = set()
-        self.noted: set[str] = set()
+        self.noted: dict[str, int] = {}
+        self.planned: dict[str, int] = {}
         self.paid: set[tuple[Held, Side]] = set()
         self.pages = Pages({place for place in ledger.place.values() if self._has_cursor(place)})
         self.plain: dict[str, frozenset[Key]] = {}
@@ -57,6 +59,9 @@ class CreateRules:
         for write in (write for write in writes if write.op is Op.CREATE):
             asked, _ = self.pages.began(process, (side, entity))
             self.asked[write.token] = asked if asked >= 0 else self.ledger.began
+            if write.token not in self.ledger.open:
+                looked, _ = self.pages.began(process, (side.other, entity))
+                self.planned[write.token] = looked if looked >= 0 else self.noted.get(write.token, self.ledger.began)
             if self.ledger.calls[write.token] is not self.ledger.latest[write.token]:
                 # A key may come again long after it was answered (0012): then its sender knew of what it had made.
                 self.repeated = (self.repeated - {write.token}) | ({write.token} & self.ledger.open)
@@ -66,6 +71,15 @@ class CreateRules:
                 if unread:
                     what = f"{entity}: created in {side} before all there was in {unread[0]} had been listed"
                     self.verdicts.find("I41", what)
+
+    def left_open(self, intents: Iterable[IntentRow]) -> None:
+        """A run is over, and these are noted: who sends them later sends what was planned with what this one knew."""
+        entities = {spec.kind: entity for entity, spec in self.world.specs.items()}
+        noted = {}
+        for row in intents:
+            looked, _ = self.pages.began(self.ledger.process, (row.side.other, entities[row.kind]))
+            noted[row.token] = self.noted.get(row.token, looked if looked >= 0 else self.ledger.began)
+        self.noted = noted
 
     def out_of_sight(self, side: Side, entity: str, keys: Iterable[Key]) -> None:
         """An answer came from there while nobody found these."""
@@ -102,7 +116,8 @@ class CreateRules:
         self.linked = {held for held in ours.values() if self._is_linked(held)}
         self.pages.whole = {place for place in self.pages.ever if self._has_cursor(place)}
         kinds = {spec.kind for spec in self.world.specs.values()}
-        self.noted = {row.token for kind in kinds for row in self.world.look("open_intents", kind, "", MANY)}
+        rows = [row for kind in kinds for row in self.world.look("open_intents", kind, "", MANY)]
+        self.noted = {row.token: self.noted.get(row.token, self.ledger.began) for row in rows}
 
     def _has_cursor(self, place: tuple[Side, str]) -> bool:
         return self.world.look("cursor", self.world.specs[place[1]].kind, place[0]) is not None
@@ -221,9 +236,21 @@ class CreateRules:
     def _is_of_a_twin(self, change: Change) -> bool:
         """Whether it images a record of ours that its system gives nothing away of, and that no link knows."""
         side = change.held.side.other
-        twins = [mate for mate in change.thing.live(side) if self._is_untold(mate)]
+        there = [mate for mate in change.thing.records[side] if mate.live or self._ended_since(mate, change)]
+        twins = [mate for mate in there if self._is_untold(mate)]
         twins = [twin for twin in twins if change.thing.spare[side] or self._may_double(twin, change.touch.at)]
         return self._pays(twins, change.held.side)
+
+    def _ended_since(self, twin: Held, change: Change) -> bool:
+        """Whether it has ended since the create was planned, so that it was there to be made of.
+
+        What is noted as sent is found out about before anything is read, whatever became of its source (2.2: half
+        linked; 3.2): where nothing finds it, it is sent again, and only then its source counts as deleted.
+        """
+        token = str(change.touch.token)
+        first = self.ledger.calls[token]
+        told = token in self.plain and twin.told.get(first.process, first.number) < first.number
+        return twin.last > self.planned[token] and not told
 
     def _may_double(self, made: Held, at: float) -> bool:
         """Protocol section 3.2: what a create of unknown outcome leaves possible with what the target can do."""
