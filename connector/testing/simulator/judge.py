@@ -237,7 +237,8 @@ class Judge:
         self._cursors()
         alive = isinstance(result, Report)
         if self.ledger.open or not alive:
-            rows = {row.token for row in self._intents()}
+            intents = self._intents()
+            rows = {row.token for row in intents}
             self.ledger.left_open(rows)
             # What it had sent, and never wrote down that it was done, has no known outcome.
             self._unsure(() if alive else rows & self.ledger.calls.keys())
