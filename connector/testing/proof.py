@@ -27,7 +27,7 @@ from connector.errors import ConfigError
 from connector.testing.crash import SHORT
 from connector.testing.crash_matrix import ALL
 from connector.testing.proof_crew import Crew
-from connector.testing.proof_journal import Journal, fingerprint, put
+from connector.testing.proof_journal import Journal, codes, put
 from connector.testing.proof_page import BEGIN, Circumstances, page, with_figures
 from connector.testing.proof_sums import Mutants, Proof, Wanted, read_mutants
 from connector.testing.proof_units import DAYS_KILLED, Cell, Days, Unit, all_cells, all_days, rounds
@@ -146,7 +146,7 @@ def _proved(options: argparse.Namespace) -> Proof:
     work, mutants = _work(options), read_mutants(options.mutants)
     if options.resume and not options.journal.exists():
         _say(f"{options.journal} is not there: this begins anew.")
-    journal = Journal(options.journal, fingerprint(), resume=options.resume)
+    journal = Journal(options.journal, codes(), resume=options.resume)
     try:
         with Crew(options.workers, clock, ends, _say) as crew:
             return prove(work, journal, crew, mutants)

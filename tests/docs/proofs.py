@@ -54,8 +54,8 @@ def counted(unit: Unit) -> Result:
     return Result(unit.part, unit.name, 1.0, {next(iter(PROFILES)): tally})
 
 
-def journal(folder: Path, *, resume: bool = False, code: str = "code") -> Journal:
-    return Journal(folder / "journal", code, resume=resume)
+def journal(folder: Path, *, resume: bool = False, seeds: str = "code", program: str = "code") -> Journal:
+    return Journal(folder / "journal", {Seeds.part: seeds, Cell.part: program}, resume=resume)
 
 
 def proved(folder: Path, work: Work, crew: HereAndNow | None = None, *, resume: bool = False) -> Proof:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,11 +12,13 @@ from connector.errors import ConfigError
 from connector.testing import proof as command
 from connector.testing.crash_matrix import Depth
 from connector.testing.proof import Work, main
-from connector.testing.proof_journal import fingerprint
+from connector.testing.proof_journal import codes, fingerprint
 from connector.testing.proof_page import BEGIN, END, figures, page
 from connector.testing.proof_sums import Proof, Wanted
 from connector.testing.proof_units import (
+    Cell,
     Days,
+    Result,
     Seeds,
     do,
 )
@@ -74,7 +78,29 @@ def test_a_line_cut_off_in_the_journal_is_done_again(tmp_path: Path) -> None:
 def test_results_of_other_code_are_not_gone_on_with(tmp_path: Path) -> None:
     journal(tmp_path).close()
     with pytest.raises(ConfigError, match="the code has changed since"):
-        journal(tmp_path, resume=True, code="other")
+        journal(tmp_path, resume=True, seeds="other", program="other")
+    (tmp_path / "journal").write_text("cut off")
+    with pytest.raises(ConfigError, match="the code has changed since"):
+        journal(tmp_path, resume=True)
+
+
+def test_of_a_journal_only_the_parts_are_gone_on_with_whose_code_is_the_same(tmp_path: Path) -> None:
+    kept = journal(tmp_path)
+    seeds, cell = do(Seeds(0, 1)), Result(CELL.part, CELL.name, 1.0)
+    kept.keep(seeds)
+    kept.keep(cell)
+    kept.close()
+    judged = journal(tmp_path, resume=True, seeds="a judge that was mended")
+    assert (judged.known(Seeds(0, 1)), judged.known(CELL)) == (None, cell)
+    judged.close()
+
+
+def test_crash_matrix_and_kills_do_not_stand_on_the_simulator() -> None:
+    loaded = "import sys, connector.testing.crash, connector.testing.kill_days; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout.split()
+    assert "connector.testing.kill_days" in modules
+    assert not [name for name in modules if name.startswith("connector.testing.simulator")]
+    assert codes()[Seeds.part] != codes()[Cell.part] == codes()[Days.part]
 
 
 def test_two_proofs_do_not_write_one_journal(tmp_path: Path) -> None:
@@ -92,6 +118,9 @@ def test_the_fingerprint_of_the_code_changes_with_any_file(tmp_path: Path) -> No
     two = fingerprint(tmp_path)
     (tmp_path / "a.py").write_text("2")
     assert len({one, two, fingerprint(tmp_path)}) == 3
+    assert fingerprint(tmp_path, without="b.py") != one
+    (tmp_path / "a.py").write_text("1")
+    assert fingerprint(tmp_path, without="b.py") == one
 
 
 # ---------------------------------------------------------------------------------------------- command line
