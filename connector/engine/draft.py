@@ -13,7 +13,7 @@ import msgspec
 
 from connector.engine.item import Item
 from connector.engine.settle import Settlement, freeze, source_of
-from connector.engine.work import MISSING, Work
+from connector.engine.work import MISSING, WRITE_OPEN, Work
 from connector.merge.base import Base
 from connector.model.records import Key, Op, Version, Write
 from connector.model.rows import (
@@ -116,7 +116,7 @@ class Rows:
     def wait(self, item: Item) -> None:
         """Look at a record again when its write's outcome is known: what it showed meanwhile is not told twice."""
         side = Side.LEFT if item.records.left is not None else Side.RIGHT
-        self.hint(side, str(item.keys[side]), "an earlier write is open", self.now + self.spec.settle)
+        self.hint(side, str(item.keys[side]), WRITE_OPEN, self.now + self.spec.settle)
 
     def journal(
         self,

@@ -25,7 +25,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from connector.engine.effects import Effects, call, commit, look, now
 from connector.engine.likeness import assign, find_alike, find_tagged, own_unlinked
@@ -46,7 +48,7 @@ from connector.engine.send import is_loose, part_size
 from connector.engine.settle import thaw
 from connector.engine.settle_lines import Trust
 from connector.engine.spec import SystemSpec
-from connector.engine.work import Work
+from connector.engine.work import WRITE_OPEN, Work
 from connector.errors import (
     ConnectorError,
     StaleError,
@@ -62,18 +64,45 @@ PAGE = 500
 def recover(work: Work) -> Effects[None]:
     """Settle every open intent of the kind that can be settled now; links of the others are left alone this run."""
     after = ""
+    writes: Counter[int] = Counter()
     while True:
         rows: list[IntentRow] = yield from look(_open(work.spec.kind, after))
         if not rows:
             return
+        if not after:
+            writes = yield from _open_per_link(work, rows)
         after = rows[-1].token
         found = Found()
         found.links = yield from look(_links([row.link for row in rows]))
         at = yield from now()
         yield from _page(work, rows, found, at)
         yield from _merged_meanwhile(work, rows, found)
+        _note_waits(rows, found, writes)
         yield from commit(_stored(work, found, at), durable=True)
         work.tally.extra["recovered"] += len(found.done)
+
+
+def _open_per_link(work: Work, rows: Sequence[IntentRow]) -> Effects[Counter[int]]:
+    """How many writes each link has open. rows: the first page of them."""
+    writes = Counter(row.link for row in rows)
+    while len(rows) == PAGE:
+        rows = yield from look(_open(work.spec.kind, rows[-1].token))
+        writes.update(row.link for row in rows)
+    return writes
+
+
+def _note_waits(rows: Sequence[IntentRow], found: Found, writes: Counter[int]) -> None:
+    """Where a link's other write is still open, its records go on waiting: the wait is the same, and so its age (I44).
+
+    writes: how many each link has open, of which those that are over are taken.
+    """
+    done = set(found.done)
+    writes.subtract(row.link for row in rows if row.token in done)
+    links = {row.link for row in rows if row.token in done and writes[row.link]}
+    waiting = {(side, found.links[link].keys[side]) for link in links for side in SIDES}
+    found.hints = [
+        replace(hint, reason=WRITE_OPEN) if (hint.side, hint.key) in waiting else hint for hint in found.hints
+    ]
 
 
 def note_open(work: Work) -> Effects[None]:

@@ -25,6 +25,7 @@ MADE_UP = 1 << 62
 """Ids of links that only a dry run makes start here; the store hands out smaller ones."""
 MISSING = "missing"
 PARTNER_MISSING = "its partner is missing"
+WRITE_OPEN = "an earlier write is open"
 TROUBLES = 5
 RESULTS = ("created", "updated", "unchanged", "skipped", "held", "failed")
 

@@ -50,6 +50,15 @@ IN_STATE = (
         ("tests/unit/state/test_state_work.py same_reason", "tests/unit/engine/test_engine_waits.py"),
     ),
     Mutant(
+        "a wait for two writes begins anew when one is over",
+        "A record that waits for both writes of its link is listed as waiting since the first of them was over.",
+        "I44",
+        "connector/engine/recover.py",
+        "        _note_waits(rows, found, writes)\n",
+        "",
+        ("tests/unit/engine/test_engine_waits.py two_writes", "tests/simulator/test_found.py one_of_two_writes"),
+    ),
+    Mutant(
         "age of another wait taken",
         "A record that is missing counts as missing since it first waited for anything.",
         "I44, 2.1 D",
