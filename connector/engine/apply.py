@@ -89,8 +89,7 @@ def _noted(drafter: Drafter, plan: ItemPlan, survivors: Survivors) -> Thread:
 def _draft(drafter: Drafter, plan: ItemPlan, survivors: Survivors) -> Thread:
     item = plan.item
     if item.link is not None and item.link.id in drafter.work.open_links:
-        if item.single is None:
-            drafter.wait(item)
+        drafter.wait(item)
         return Thread(item, item.link, plan.base, "held")
     for side in SIDES:
         key = item.keys[side]

@@ -114,9 +114,14 @@ class Rows:
         self.draft.hints[side, key] = row
 
     def wait(self, item: Item) -> None:
-        """Look at a record again when its write's outcome is known: what it showed meanwhile is not told twice."""
-        side = Side.LEFT if item.records.left is not None else Side.RIGHT
-        self.hint(side, str(item.keys[side]), WRITE_OPEN, self.now + self.spec.settle)
+        """Look at a record again when its write's outcome is known: what it showed meanwhile is not told twice.
+
+        A create that is refused leaves no link, and a dead letter of what was sent: only this knows of a newer version.
+        """
+        side = item.single or (Side.LEFT if item.records.left is not None else Side.RIGHT)
+        record = item.records[side] if item.single is not None else None
+        due, version = self.now + self.spec.settle, record.version if record is not None else None
+        self.hint(side, str(item.keys[side]), WRITE_OPEN, due, version=version)
 
     def journal(
         self,

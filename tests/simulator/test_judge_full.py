@@ -10,6 +10,7 @@ import pytest
 from judge_world import Court, company, opened, order
 
 from connector.engine import read
+from connector.engine.draft import Rows
 from connector.engine.effects import Effects
 from connector.errors import RejectedError
 from connector.model.records import Op
@@ -83,6 +84,17 @@ def test_i26_the_end_of_a_link_is_asked_of_the_records_it_links_also_where_other
     else:
         lose_ends(monkeypatch)
     assert rules([*merged, "remove crm account 0", "sync account"]) == (set() if letter else {"I26"})
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_i26_a_dead_letter_excuses_no_change_made_before_the_refusal_was_known(
+    monkeypatch: pytest.MonkeyPatch, broken: bool
+) -> None:
+    if broken:
+        monkeypatch.setattr(Rows, "wait", lambda self, item: None)
+    sent = ["add erp account N1", "poison crm N1", "fault crm write short", "sync account"]
+    lines = [*sent, "edit erp account 0 email=v1", "sync account", "wait 4000", "sync account"]
+    assert rules(lines, "-u--") == ({"I26"} if broken else set())
 
 
 @pytest.mark.parametrize(

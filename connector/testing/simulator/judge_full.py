@@ -10,6 +10,7 @@ from connector.model.records import Key
 from connector.model.rows import LinkRow, LinkState
 from connector.model.values import SIDES, Side
 from connector.testing.simulator.judge_findings import Verdicts
+from connector.testing.simulator.judge_reasons import is_released
 from connector.testing.simulator.judge_rows import Rows
 from connector.testing.simulator.judge_things import Held
 from connector.testing.simulator.judge_values import references
@@ -29,7 +30,9 @@ def picture(ledger: Ledger, rows: Mapping[str, Rows]) -> Picture:
         found |= {("linked", (s, entity, key)): _led_to(link, s, key) for (s, key), link in known.by_key.items()}
         # Of several it waits for, which one is named first says nothing.
         found |= {("hint", (s, entity, key)): row.waits is None for (s, key), row in known.hints.items()}
-        found |= {("dead letter", (s, entity, key)): row.op for (s, key), row in known.dead.items()}
+        for (s, key), row in known.dead.items():
+            held = ledger.records.get((s, entity, key))
+            found["dead letter", (s, entity, key)] = row.op, held is not None and is_released(row, held)
         for link in known.links:
             told = {(row.unit, row.reason) for row in known.conflicts.get(link.id, {}).values()}
             found |= {("conflict", (s, entity, str(link.keys[s]))): told for s in SIDES if told and link.keys[s]}
@@ -71,12 +74,13 @@ class FullRules:
     def _is_known(self, held: Held, before: Picture) -> bool:
         """Whether a row had said so, and a full run only looked sooner: nothing was lost.
 
-        A dead letter (3) is listed for a person; that it ends when either side changes is asked apart (`Reasons`). And
-        a delete that waits for its children to go (2.2) has a hint of its own: no feed tells it when they went.
+        A dead letter (3) is listed for a person, unless the record changed since what was refused: that releases it.
+        And a delete that waits for its children to go (2.2) has a hint of its own: no feed tells it when they went.
         """
         thing = self.ledger.things[held.entity, held.identity]
         places = [(side, one.entity, one.key) for side in SIDES for one in thing.records[side]]
-        if any(("dead letter", place) in before for place in places):
+        letters = [before["dead letter", place] for place in places if ("dead letter", place) in before]
+        if any(not released for _, released in letters):
             return True
         held_back = any(("*", CHILDREN) in before.get(("conflict", place), ()) for place in places)
         return held_back and any(before.get(("hint", place)) is True for place in places)

@@ -39,15 +39,11 @@ class Reasons:
                 self.verdicts.find("I1", f"{what}: still due at rest: {hint.reason}")
         for (side, key), letter in self.rows.dead.items():
             held = self._held(side, key)
-            if held is not None and self._is_released(letter, held):
+            if held is not None and is_released(letter, held):
                 self.verdicts.find("I26", f"{held}: changed since it was refused, and not tried again")
 
     def _held(self, side: Side, key: Key) -> Held | None:
         return self.ledger.records.get((side, self.entity, key))
-
-    def _is_released(self, letter: DeadRow, held: Held) -> bool:
-        """Protocol 3: DEAD is released when either side changes; a create of unknown outcome by a person only (3.2)."""
-        return held.live and held.changed > letter.since and not (letter.op == Op.CREATE and letter.code == "uncertain")
 
     # --------------------------------------------------------------------------------------------- reasons
 
@@ -111,3 +107,14 @@ class Reasons:
 def _is_about(hint: HintRow, name: str) -> bool:
     about, waits, _ = hint.reason.partition(" wait")
     return bool(waits) and hint.waits is not None and name in about.split(", ")
+
+
+def is_released(letter: DeadRow, held: Held) -> bool:
+    """Protocol 3: DEAD is released when either side changes; a create of unknown outcome by a person only (3.2).
+
+    What was refused is the version that was sent: a change since then counts, also one before the refusal.
+    """
+    if not held.live or (letter.op == Op.CREATE and letter.code == "uncertain"):
+        return False
+    sent = held.made.get(letter.version) if letter.version is not None else None
+    return held.changed > letter.since or (sent is not None and held.moved > sent)

@@ -145,7 +145,7 @@ class Held:
     answer showed it; known, told: process -> when an answer first showed it alive, and first said it has ended.
     ended: how, if it did.
     was_removed: a person deleted it, whatever came later; back: the touch that brought it back last. last, at: its
-    newest touch, and when that was. changed: when anybody but us changed it last.
+    newest touch, and when that was. changed, moved: when anybody but us changed it last, and the number of that touch.
     """
 
     side: Side
@@ -175,6 +175,7 @@ class Held:
     last: int = 0
     at: float = 0.0
     changed: float = 0.0
+    moved: int = 0
 
     @property
     def live(self) -> bool:

@@ -179,7 +179,8 @@ class Ledger(Values):
         thing = self.things[entity, held.identity]
         change = Change(touch, held, thing, self.number, ours, held.values)
         held.last, held.at = self.number, touch.at
-        held.changed = held.changed if ours else touch.at
+        if not ours:
+            held.changed, held.moved = touch.at, self.number
         if touch.kind in ("remove", "merge"):
             self._end(touch, held, thing, ours=ours)
         else:
