@@ -103,12 +103,24 @@ def test_i7_the_journal_names_a_line_as_it_was_at_the_last_look(looked: bool) ->
         (("look", "end"), set()),
         (("look", "end", "told"), {"I9"}),
         (("end", "look"), {"I9"}),
+        (("end", "read"), {"I9"}),
+        (("look", "lost", "end"), set()),
+        (("look", "lost", "end", "told", "over"), set()),
+        (("look", "end", "told", "lost"), {"I9"}),
+        (("end", "look", "lost"), {"I9"}),
+        (("look", "refused", "look", "end"), set()),
+        (("look", "refused", "look", "end", "told"), {"I9"}),
+        (("look", "refused", "end", "look"), {"I9"}),
+        (("look", "note", "refused", "look", "end", "told"), {"I9"}),
     ],
 )
 def test_i9_the_image_of_a_double_is_made_though_the_double_has_ended_since_it_was_planned(
     history: tuple[str, ...], broken: set[str]
 ) -> None:
-    """Note: the run that planned the create noted it, and died. Told: an answer says that the double has ended."""
+    """Note: the run that planned the create noted it, and died. Told: an answer says that the double has ended.
+
+    Lost, refused: a run sends the create, to no answer or to a refusal, and ends; nothing was made.
+    """
     with opened(NOTHING) as court:
         court.world.erp.add("customers", customer("Acme", vat_number=None))
         double = court.write(LEFT, "account", CREATE, lost=True, name="Acme", currency="EUR", state="customer")
@@ -119,16 +131,24 @@ def test_i9_the_image_of_a_double_is_made_though_the_double_has_ended_since_it_w
                 court.world.crm.changes("companies", cursor)
             elif step == "end":
                 court.world.crm.remove("companies", double)
-            elif step == "over":
-                court.judge.run_ended(report())
+            elif step == "read":
+                court.read(LEFT, "account", double)
             else:
-                kind = court.world.specs["account"].kind
-                half = court.link("account", double, None, LinkState.HALF)
-                row = IntentRow(
-                    "t", kind, half, RIGHT, "create", None, double, b"", b"", "", None, IntentState.SENT, 1, 1
-                )
-                with court.world.store.begin() as tx:
-                    tx.put_intents([row])
-                court.judge.run_ended(ConnectorError("it died"))
+                _run_ends(court, double, step)
         court.write(RIGHT, "account", CREATE, None, "t", title="Acme", cur="EUR", blocked=False)
         assert court.rules() == broken
+
+
+def _run_ends(court: Court, source: str, how: str) -> None:
+    """The run that is going on ends, with a create of that source noted, sent without success, or not at all."""
+    if how in ("lost", "refused"):
+        court.trick(RIGHT, Trick("write", f"some-{how}"))
+        body = msgspec.json.encode({"title": "Acme", "cur": "EUR", "blocked": False})
+        court.world.erp.write("customers", [Write(CREATE, None, body, None, "t")])
+    if how in ("lost", "note"):
+        kind = court.world.specs["account"].kind
+        half = court.link("account", source, None, LinkState.HALF)
+        row = IntentRow("t", kind, half, RIGHT, "create", None, source, b"", b"", "", None, IntentState.SENT, 1, 1)
+        with court.world.store.begin() as tx:
+            tx.put_intents([row])
+    court.judge.run_ended(ConnectorError("it died") if how == "note" else report())

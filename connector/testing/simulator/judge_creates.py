@@ -9,7 +9,7 @@ from connector.model.rows import IntentRow, LinkRow
 from connector.model.values import SIDES, Side
 from connector.testing.simulator.judge_findings import Verdicts
 from connector.testing.simulator.judge_rows import MANY
-from connector.testing.simulator.judge_things import Change, Held
+from connector.testing.simulator.judge_things import Call, Change, Held
 from connector.testing.simulator.judge_values import is_empty
 from connector.testing.simulator.ledger import Ledger
 from connector.testing.simulator.ledger_pages import Pages
@@ -25,11 +25,11 @@ class CreateRules:
     records of ours that the older store does not know. unknown: tokens of writes that had no answer; linked: records of
     ours that the store named in a link when a run was over; repeated: tokens sent again before their outcome was known.
     noted: tokens of writes that a run noted before it died -> the newest touch when that run asked the feed of what
-    they are made of; planned: the same of the creates that were sent. paid: records of ours nothing told of, and the
-    side of the one record too many that each accounts for. pages: what was listed; plain: token -> records that were
-    there to be listed by the run that sent it; asked: token -> the newest touch when that run asked the feed there, or
-    ended before it where it asked none. hidden: records that nobody found when a run that is going on looked
-    there, with its process.
+    they are made of; planned: the same of the creates that were sent, with the call where it was sent by the run that
+    planned it. paid: records of ours nothing told of, and the side of the one record too many that each accounts for.
+    pages: what was listed; plain: token -> records that were there to be listed by the run that sent it; asked: token
+    -> the newest touch when that run asked the feed there, or ended before it where it asked none. hidden: records that
+    nobody found when a run that is going on looked there, with its process.
     """
 
     def __init__(self, ledger: Ledger, verdicts: Verdicts, profile: Profile) -> None:
@@ -44,7 +44,7 @@ class CreateRules:
         self.linked: set[Held] = set()
         self.repeated: set[str] = set()
         self.noted: dict[str, int] = {}
-        self.planned: dict[str, int] = {}
+        self.planned: dict[str, tuple[int, Call | None]] = {}
         self.paid: set[tuple[Held, Side]] = set()
         self.pages = Pages({place for place in ledger.place.values() if self._has_cursor(place)})
         self.plain: dict[str, frozenset[Key]] = {}
@@ -60,8 +60,7 @@ class CreateRules:
             asked, _ = self.pages.began(process, (side, entity))
             self.asked[write.token] = asked if asked >= 0 else self.ledger.began
             if write.token not in self.ledger.open:
-                looked, _ = self.pages.began(process, (side.other, entity))
-                self.planned[write.token] = looked if looked >= 0 else self.noted.get(write.token, self.ledger.began)
+                self.planned[write.token] = self._planned(write.token, (side.other, entity))
             if self.ledger.calls[write.token] is not self.ledger.latest[write.token]:
                 # A key may come again long after it was answered (0012): then its sender knew of what it had made.
                 self.repeated = (self.repeated - {write.token}) | ({write.token} & self.ledger.open)
@@ -71,6 +70,13 @@ class CreateRules:
                 if unread:
                     what = f"{entity}: created in {side} before all there was in {unread[0]} had been listed"
                     self.verdicts.find("I41", what)
+
+    def _planned(self, token: str, source: tuple[Side, str]) -> tuple[int, Call | None]:
+        """Who asks the feed before it sends has planned it itself; what was noted is sent before anything is read."""
+        looked, _ = self.pages.began(self.ledger.process, source)
+        if looked < 0 and token in self.noted:
+            return self.noted[token], None
+        return looked if looked >= 0 else self.ledger.began, self.ledger.latest[token]
 
     def left_open(self, intents: Iterable[IntentRow]) -> None:
         """A run is over, and these are noted: who sends them later sends what was planned with what this one knew."""
@@ -247,10 +253,9 @@ class CreateRules:
         What is noted as sent is found out about before anything is read, whatever became of its source (2.2: half
         linked; 3.2): where nothing finds it, it is sent again, and only then its source counts as deleted.
         """
-        token = str(change.touch.token)
-        first = self.ledger.calls[token]
-        told = token in self.plain and twin.told.get(first.process, first.number) < first.number
-        return twin.last > self.planned[token] and not told
+        looked, call = self.planned[str(change.touch.token)]
+        told = call is not None and twin.told.get(call.process, call.number) < call.number
+        return twin.last > looked and not told
 
     def _may_double(self, made: Held, at: float) -> bool:
         """Protocol section 3.2: what a create of unknown outcome leaves possible with what the target can do."""
