@@ -36,6 +36,10 @@ WAITS = {
         *("add crm account N1", "sync account", "add crm order O1 account=0 line=L1:1:2", "sync order"),
         *("add crm product P1 name=x price=1.00", "line crm order 0 0 product=0", "sync order", "sync product"),
     ],
+    "merge": [
+        *("add crm account N1", "sync account", "wait 10", "add crm account N2", "hide crm account 1 300"),
+        *("sync account", "wait 400", "merge crm account 0 into 1", "sync account", "sync account full"),
+    ],
 }
 
 
@@ -149,6 +153,32 @@ def test_i26_what_waited_for_a_record_that_only_a_full_run_could_tell_of_comes_w
     script += ["sync account", "add crm order O1 account=1 line=L1:1:2", "sync order"]
     found = Setup("cuis", "manual").play(script).findings
     assert {what.split()[0] for _, what in found} == ({"account", "order"} if broken else set())
+
+
+MERGES = {
+    "linked": ["merge crm account 0 into 1"],
+    "not linked": ["add crm account N3", "merge crm account 2 into 1"],
+    "in two steps": ["add crm account N3", "merge crm account 0 into 2", "merge crm account 1 into 0"],
+}
+
+
+@pytest.mark.parametrize("merged", list(MERGES))
+@pytest.mark.parametrize("broken", [False, True])
+def test_i26_what_was_merged_into_a_record_that_only_a_full_run_could_tell_of_leads_there_with_it(
+    monkeypatch: pytest.MonkeyPatch, merged: str, broken: bool
+) -> None:
+    real: Callable[..., Effects[None]] = read._take_page
+
+    def overlooked(work: Any, side: Side, page: Any, *, listed: bool) -> Effects[None]:
+        rest = [record for record in page.records if (record.fields or {}).get("name") != "N2"]
+        yield from real(work, side, page if listed else replace(page, records=rest), listed=listed)
+
+    if broken:
+        monkeypatch.setattr(read, "_take_page", overlooked)
+    hidden = [] if broken else ["hide crm account 1 300"]
+    script = ["add crm account N1", "sync account", "wait 10", "add crm account N2", *hidden, "sync account"]
+    found = Setup("cuis", "manual").play([*script, *MERGES[merged]]).findings
+    assert ({"N2"} < {what.split()[1] for _, what in found}) if broken else not found
 
 
 @pytest.mark.parametrize("waiting", list(WAITS))

@@ -86,13 +86,30 @@ class FullRules:
         return held_back and any(before.get(("hint", place)) is True for place in places)
 
     def _awaited(self, held: Held, before: Picture, after: Picture) -> bool:
-        """Whether it waited for what only a full run could tell of, which has been linked since (row 17)."""
+        """Whether it waited for what only a full run could tell of, which has been linked since.
+
+        For what it refers to (row 17), or for what it was merged into: its id leads to the survivor (2.2, G), and that
+        is linked when its own system tells of it.
+        """
         thing = self.ledger.things[held.entity, held.identity]
         waiting = [r for s in SIDES for r in thing.records[s] if before.get(("hint", (s, r.entity, r.key))) is False]
-        refs = [(record.side, ref) for record in waiting for ref in references(record.values)]
-        came = [(side, ref) for side, ref in refs if _is_new(("linked", (side, ref.entity, ref.key)), before, after)]
-        named = (self.ledger.target_of(side, ref) for side, ref in came)
-        return any(target is not None and self._is_reserved(target) for target in named)
+        return any(
+            self._is_reserved(one) and _is_new(("linked", (one.side, one.entity, one.key)), before, after)
+            for record in waiting
+            for one in self._leads_to(record)
+        )
+
+    def _leads_to(self, record: Held) -> list[Held]:
+        """What it refers to; one that was merged away, into what. Each as far as merges lead on."""
+        refs = references(record.values) if record.into is None else []
+        open_ = [self.ledger.survivor_of(record), *(self.ledger.target_of(record.side, ref) for ref in refs)]
+        found: list[Held] = []
+        while open_:
+            one = open_.pop()
+            if one is not None and one not in found:
+                found.append(one)
+                open_.append(self.ledger.survivor_of(one))
+        return found
 
     def _is_untold(self, held: Held) -> bool:
         """Protocol 4: ends that no feed tells of are found by the sweep; so is a change that came later than `overlap`.
