@@ -10,6 +10,7 @@ from judge_world import NOTHING, Court, company, ids, opened, order, positions, 
 from connector.errors import DeniedError
 from connector.merge.functions import FUNCTIONS
 from connector.model.records import Op
+from connector.model.rows import IntentRow, IntentState
 from connector.model.values import Side, shown_value
 from connector.testing.simulator.judge_values import told
 from connector.testing.simulator.systems import Trick
@@ -17,6 +18,7 @@ from connector.testing.world import account, customer
 
 LEFT, RIGHT = Side.LEFT, Side.RIGHT
 CREATE, UPDATE, DELETE = Op.CREATE, Op.UPDATE, Op.DELETE
+SENT = IntentState.SENT
 
 
 @pytest.mark.parametrize(("result", "found"), [("24", set()), ("34", {"I7"})])
@@ -368,6 +370,43 @@ def test_i4_what_a_write_without_answer_brought_to_a_record_that_ended_is_no_bas
     court.lose(RIGHT, "account", right, "phone", {"phone": "v3"})
     court.write(RIGHT, "account", UPDATE, right, tel="v2")
     assert ("I4" in court.rules()) is bool(known)
+
+
+@pytest.mark.parametrize("settled", ["by another", "by itself", ""])
+def test_i4_what_a_process_brought_and_did_not_write_down_is_no_base_for_one_that_sees_it(
+    court: Court, settled: str
+) -> None:
+    """settled: by the other one, before that is shown both; or by the process that brought it, when it goes on."""
+    left, right = company(court, phone="v1")
+    court.judge.run_ended(report(created=1))
+    court.world.crm.edit("companies", left, phone="v2")
+    with court.world.store.begin() as tx:
+        kind = court.world.specs["account"].kind
+        tx.put_intents([IntentRow("t", kind, 1, RIGHT, "update", right, left, b"", b"", "phone", None, SENT, 1.0, 1.0)])
+    court.judge.process = "slow"
+    court.read(LEFT, "account", left)
+    court.write(RIGHT, "account", UPDATE, right, token="t", tel="v2")
+    court.judge.process = ""
+    if settled == "by another":
+        forget(court, "t")
+    look(court, left, right)
+    court.judge.process = "slow"
+    if settled == "by itself":
+        forget(court, "t")
+    court.judge.run_ended(report(updated=1) if settled == "by itself" else DeniedError("it was overtaken"))
+    court.judge.process = ""
+    court.world.erp.edit("customers", right, tel="v3")
+    court.read(LEFT, "account", left)
+    court.read(RIGHT, "account", right)
+    court.lose(RIGHT, "account", right, "phone", {"phone": "v3"})
+    court.write(RIGHT, "account", UPDATE, right, tel="v2")
+    assert ("I4" in court.rules()) is bool(settled)
+
+
+def forget(court: Court, token: str) -> None:
+    """The store says no more that this write is open."""
+    with court.world.store.begin() as tx:
+        tx.drop_intents([token])
 
 
 @pytest.mark.parametrize("agreed", [True, False])

@@ -174,7 +174,7 @@ class Judge:
                 return result
             sure = dict(zip(tokens, result.outcomes, strict=True))
             self._unsure(t for t in tokens if isinstance(sure[t].error, UncertainError))
-            self.ledger.open -= (done := {token for token in tokens if sure[token].error is None})
+            self.ledger.answered(done := {token for token in tokens if sure[token].error is None})
             self.counts.answered[self.process, place[1]].update({token: (side, sure[token].key) for token in done})
             self.ledger.shown(side, place[1], [o.record for o in result.outcomes if o.record is not None])
             for outcome in result.outcomes:

@@ -14,6 +14,7 @@ from typing import Any
 
 from connector.model.records import Key, Op, Record, Version, Write
 from connector.model.values import SIDES, Side
+from connector.testing.simulator.judge_rows import MANY
 from connector.testing.simulator.judge_things import MERGED, Call, Change, Edit, Held, Thing
 from connector.testing.simulator.judge_values import identity_of
 from connector.testing.simulator.ledger_notices import Notices
@@ -27,7 +28,8 @@ class Ledger(Values):
     """Fed with every touch, every answer and every write that is sent. process: which process is running now.
 
     open, were_open: tokens of writes whose outcome is not known now, and was not when this run began. lost: those of
-    which it never was: nobody was shown what they had brought until they were given up.
+    which it never was: nobody was shown what they had brought until they were given up. told: token -> the process that
+    an answer told it was done, and that is not over.
     """
 
     def __init__(self, world: World) -> None:
@@ -41,6 +43,7 @@ class Ledger(Values):
         self.open: set[str] = set()
         self.were_open: frozenset[str] = frozenset()
         self.lost: set[str] = set()
+        self.told: dict[str, str] = {}
         self._met: set[str] = set()
         self.touches: Counter[tuple[Side, str]] = Counter()
         self._fresh: defaultdict[str, Notices] = defaultdict(Notices)
@@ -113,6 +116,21 @@ class Ledger(Values):
         if held is not None:
             self._notice(held, held.shows, self.number)
 
+    def answered(self, tokens: Collection[str]) -> None:
+        """An answer told this process that these writes were done; nobody else, until it has written that down."""
+        self.open.difference_update(tokens)
+        self.told.update(dict.fromkeys(tokens, self.process))
+
+    def _is_open(self, token: str) -> bool:
+        """Whether this process has no way to know what became of the write: the store says only that it was sent."""
+        if self.told.get(token, self.process) == self.process:
+            return token in self.open
+        return any(
+            row.token == token
+            for spec in self.world.specs.values()
+            for row in self.world.look("open_intents", spec.kind, "", MANY)
+        )
+
     def left_open(self, tokens: Collection[str]) -> None:
         """Of the writes whose outcome is not known, the store has these still."""
         self.lost |= self.open.difference(tokens, self._met)
@@ -128,6 +146,7 @@ class Ledger(Values):
     def forget(self, *, lose: bool) -> None:
         """What is shown from here on is shown to another run. lose: this one leaves the next what it wrote down."""
         fresh = self._fresh.pop(self.process, Notices())
+        self.told = {token: process for token, process in self.told.items() if process != self.process}
         if lose:
             fresh.lose(self.world, self.process)
         else:
@@ -148,7 +167,7 @@ class Ledger(Values):
         for unit, edit in shows.items():
             token = held.brought_by(unit, number)
             self._met |= {token} & self.open
-            if token in self.open or _is_behind(held, unit, number):
+            if self._is_open(token) or _is_behind(held, unit, number):
                 continue  # a record whose write has no answer yet is left alone, whatever it shows
             carried = bool(edit.brought) and edit.by != MERGED and token not in self.lost
             for place in ((held.side, held.key), (edit.side, edit.key))[: 1 + carried]:
