@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
@@ -84,6 +84,12 @@ class Court:
             layout = tx.layout(self.world.specs[entity].kind, ("name",))
             tx.insert_links([LinkRow(number, self.world.specs[entity].kind, state, Sides(left, right), layout=layout)])
         return number
+
+    def note(self, entity: str, left: Key, seen: Sides[Version | None], base: bytes | None = b"\x01\x00") -> None:
+        """What the first commit of a run notes of a link: the versions it goes by, and with them the base."""
+        kind = self.world.specs[entity].kind
+        with self.world.store.begin() as tx:
+            tx.update_links([replace(tx.links_by_key(kind, Side.LEFT, [left])[left], seen=seen, base=base)])
 
     def lose(self, side: Side, entity: str, key: Key, unit: str, values: Mapping[str, str]) -> None:
         """A line of the journal that says that this value was given up."""

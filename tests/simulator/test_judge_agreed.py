@@ -11,7 +11,7 @@ from connector.errors import DeniedError
 from connector.merge.functions import FUNCTIONS
 from connector.model.records import Op
 from connector.model.rows import IntentRow, IntentState
-from connector.model.values import Side, shown_value
+from connector.model.values import Side, maybe, shown_value
 from connector.testing.simulator.judge_values import told
 from connector.testing.simulator.systems import Trick
 from connector.testing.world import account, customer
@@ -324,6 +324,34 @@ def test_i4_what_one_showed_while_nobody_could_see_the_other_is_no_base(court: C
     court.lose(RIGHT, "account", right, "phone", {"phone": "v3"})
     court.write(RIGHT, "account", UPDATE, right, tel="v2")
     assert ("I4" in court.rules()) is (again == "done" or not ended)
+
+
+@pytest.mark.parametrize(("noted", "shown"), [(True, "alike"), (False, "alike"), (True, "apart"), (True, "ended")])
+def test_i4_what_a_run_noted_before_it_died_is_a_base_where_both_showed_it(
+    court: Court, noted: bool, shown: str
+) -> None:
+    left, right = company(court, phone="v1")
+    court.judge.run_ended(report(created=1))
+    court.world.crm.edit("companies", left, phone="v2")
+    if shown != "apart":
+        court.world.erp.edit("customers", right, tel="v2")
+    if shown == "ended":
+        court.world.crm.remove("companies", left)
+    if noted:
+        versions = maybe(court.world.crm.version("companies", left), court.world.erp.version("customers", right))
+        court.note("account", left, versions)
+    look(court, left, right, died=True)
+    if shown == "apart":
+        court.world.erp.edit("customers", right, tel="v2")
+    if shown == "ended":
+        court.world.crm.restore("companies", left)
+    look(court, None, right)
+    court.world.erp.edit("customers", right, tel="v3")
+    court.read(LEFT, "account", left)
+    court.read(RIGHT, "account", right)
+    court.lose(RIGHT, "account", right, "phone", {"phone": "v3"})
+    court.write(RIGHT, "account", UPDATE, right, tel="v2")
+    assert ("I4" in court.rules()) is (noted and shown == "alike")
 
 
 @pytest.mark.parametrize("slow", [None, DeniedError("it was overtaken"), report()])

@@ -197,6 +197,26 @@ def test_i7_a_value_that_was_agreed_with_an_old_read_is_a_limit_only_where_lists
         assert ("I7" in court.rules()) is not late
 
 
+@pytest.mark.parametrize("noted", ["both", "no base", "newer", ""])
+def test_i7_what_an_old_read_agreed_with_stays_agreed_when_its_run_died_if_it_was_noted_before(noted: str) -> None:
+    with opened("lagging") as court:
+        right = court.world.erp.add("customers", customer("Acme", tel="v1"))
+        court.read(RIGHT, "account", right)
+        old = court.world.erp.version("customers", right)
+        court.world.erp.edit("customers", right, tel="v2")
+        left = court.world.crm.add("companies", account("Acme", phone="v1"))
+        court.read(LEFT, "account", left)
+        court.link("account", left, right)
+        if noted:
+            seen = court.world.erp.version("customers", right) if noted == "newer" else old
+            versions = maybe(court.world.crm.version("companies", left), seen)
+            court.note("account", left, versions, None if noted == "no base" else b"\x01\x00")
+        court.judge.run_ended(UncertainError("it died"))
+        court.read(RIGHT, "account", right)
+        court.write(LEFT, "account", UPDATE, left, phone="v2")
+        assert ("I7" in court.rules()) is (noted != "both")
+
+
 @pytest.mark.parametrize("typed", [True, False])
 def test_i7_a_reference_that_merges_gave_another_name_was_typed_by_nobody(court: Court, typed: bool) -> None:
     left, right = company(court)

@@ -13,11 +13,12 @@ from math import inf
 from typing import Any
 
 from connector.model.records import Key, Op, Record, Version, Write
+from connector.model.rows import LinkRow, LinkState
 from connector.model.values import SIDES, Side
 from connector.testing.simulator.judge_rows import MANY
 from connector.testing.simulator.judge_things import MERGED, Call, Change, Edit, Held, Thing
 from connector.testing.simulator.judge_values import identity_of
-from connector.testing.simulator.ledger_notices import Notices
+from connector.testing.simulator.ledger_notices import Notices, Place
 from connector.testing.simulator.ledger_records import leads_to
 from connector.testing.simulator.ledger_values import Values, agree
 from connector.testing.tables import Touch
@@ -148,9 +149,30 @@ class Ledger(Values):
         fresh = self._fresh.pop(self.process, Notices())
         self.told = {token: process for token, process in self.told.items() if process != self.process}
         if lose:
-            fresh.lose(self.world, self.process)
+            fresh.lose(self.world, self.process, self._adopted(fresh), self.number)
         else:
             fresh.keep(self.number)
+
+    def _adopted(self, fresh: Notices) -> list[tuple[Edit, Place]]:
+        """Of what a run was shown, what is a base though it died: what agrees in the versions that a link names.
+
+        A first commit notes the versions it goes by, and what it adopts, at once (protocol 3, T1).
+        """
+        found: list[tuple[Edit, Place]] = []
+        for entity in self.world.specs:
+            for link in self.world.links(entity, LinkState.LINKED):
+                (here, left), (there, right) = (self._decided_by(entity, link, side) for side in SIDES)
+                for unit in left if link.base is not None else ():
+                    if unit in right and self.same(left[unit].value, right[unit].value):
+                        pair = [(left[unit], here), (right[unit], there)]
+                        found += pair if fresh.shown.issuperset(pair) else []
+        return found
+
+    def _decided_by(self, entity: str, link: LinkRow, side: Side) -> tuple[Place, Mapping[str, Edit]]:
+        """The record of that side, and what it showed in the version that is noted as seen."""
+        place, seen = (side, str(link.keys[side])), link.seen[side]
+        held = self.records.get((side, entity, place[1]))
+        return place, self._version(held, seen)[1] if held is not None and seen is not None else {}
 
     def last_shown(self, edit: Edit, place: tuple[Side, Key]) -> float:
         """When a run that was shown the edit there ended last, see `Edit.noticed`; negative if none was."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import inf
 
@@ -37,16 +38,21 @@ class Notices:
 
     def keep(self, number: int) -> None:
         """The run is over, and what it was told is known to the next."""
-        for edit, place in self.shown:
+        self._note(self.shown, number)
+
+    def _note(self, told: Iterable[tuple[Edit, Place]], number: int) -> None:
+        for edit, place in told:
             edit.noticed[place] = min(edit.noticed.get(place, inf), number)  # another that was shown it may be over
             edit.lately[place] = number
 
-    def lose(self, world: World, process: str) -> None:
+    def lose(self, world: World, process: str, adopted: Iterable[tuple[Edit, Place]], number: int) -> None:
         """The run died, failed, or was only a plan: the cursors have not moved, and what it had in mind is gone.
 
         Before T1 nothing but marks is durable (protocol 3.1), and what was only read leaves none (0002); a plan changes
-        nothing (I37). What was put away for matching is known to the next.
+        nothing (I37). adopted: what its first commits noted as agreed (T1) is known to the next, as is what was put
+        away for matching.
         """
+        self._note(adopted, number)
         for edit, place in self.edits:
             if place not in edit.lately:
                 edit.noticed.pop(place, None)
