@@ -126,11 +126,12 @@ class Ledger(Values):
         """Whether this process has no way to know what became of the write: the store says only that it was sent."""
         if self.told.get(token, self.process) == self.process:
             return token in self.open
-        return any(
-            row.token == token
-            for spec in self.world.specs.values()
-            for row in self.world.look("open_intents", spec.kind, "", MANY)
-        )
+        return token in self._noted()
+
+    def _noted(self) -> set[str]:
+        """The writes of which the store does not say what became of them."""
+        kinds = [spec.kind for spec in self.world.specs.values()]
+        return {row.token for kind in kinds for row in self.world.look("open_intents", kind, "", MANY)}
 
     def left_open(self, tokens: Collection[str]) -> None:
         """Of the writes whose outcome is not known, the store has these still."""
@@ -156,23 +157,30 @@ class Ledger(Values):
     def _adopted(self, fresh: Notices) -> list[tuple[Edit, Place]]:
         """Of what a run was shown, what is a base though it died: what agrees in the versions that a link names.
 
-        A first commit notes the versions it goes by, and what it adopts, at once (protocol 3, T1).
+        A first commit notes the versions it goes by, and what it adopts, at once (protocol 3, T1). What a write brought
+        that has no outcome in the store is agreed on by nobody, whatever its answer was.
         """
         found: list[tuple[Edit, Place]] = []
+        noted = self._noted()
         for entity in self.world.specs:
             for link in self.world.links(entity, LinkState.LINKED):
-                (here, left), (there, right) = (self._decided_by(entity, link, side) for side in SIDES)
+                (here, left), (there, right) = (self._decided_by(entity, link, side, noted) for side in SIDES)
                 for unit in left if link.base is not None else ():
                     if unit in right and self.same(left[unit].value, right[unit].value):
                         pair = [(left[unit], here), (right[unit], there)]
                         found += pair if fresh.shown.issuperset(pair) else []
         return found
 
-    def _decided_by(self, entity: str, link: LinkRow, side: Side) -> tuple[Place, Mapping[str, Edit]]:
-        """The record of that side, and what it showed in the version that is noted as seen."""
+    def _decided_by(
+        self, entity: str, link: LinkRow, side: Side, noted: Collection[str]
+    ) -> tuple[Place, Mapping[str, Edit]]:
+        """The record of that side, and what it showed in the version that is noted as seen; noted: open writes."""
         place, seen = (side, str(link.keys[side])), link.seen[side]
         held = self.records.get((side, entity, place[1]))
-        return place, self._version(held, seen)[1] if held is not None and seen is not None else {}
+        if held is None or seen is None:
+            return place, {}
+        number, shows = self._version(held, seen)
+        return place, {unit: edit for unit, edit in shows.items() if held.brought_by(unit, number) not in noted}
 
     def last_shown(self, edit: Edit, place: tuple[Side, Key]) -> float:
         """When a run that was shown the edit there ended last, see `Edit.noticed`; negative if none was."""
