@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from connector.engine.item import Item, Partners, UnitPlan, UnlinkedError
@@ -215,11 +215,17 @@ class Units:
             return None
         link = self.item.link.id if self.item.link is not None else 0
         shape = self.work.shape
+        unlinked: list[str] = []
+
+        def carry(source: Side, name: str, line: Line) -> Value:
+            try:
+                return self.carry(source, name, line.values[name])
+            except UnlinkedError as error:
+                unlinked.append(error.waits)
+                return None
+
         tools = LineTools(
-            shape.line_fields,
-            lambda side, line: shape.line_prints(line, side, link),
-            self._agree_line,
-            lambda source, name, line: self.carry(source, name, line.values[name]),
+            shape.line_fields, lambda side, line: shape.line_prints(line, side, link), self._agree_line, carry
         )
         conflict = self.item.conflicts.get(unit.name)
         now = Sides(self._print(unit, Side.LEFT), self._print(unit, Side.RIGHT))
@@ -232,8 +238,8 @@ class Units:
             merged = merge_lines(unit, base.lines, sides, tools, frozen=frozen, chosen=chosen, newer=newer)
         except NoImageError as error:
             return UnitPlan(unit, Decision(Verb.HOLD, 16), reason=str(error))
-        except UnlinkedError as error:
-            return UnitPlan(unit, Decision(Verb.DEFER, 17), waits=error.waits)
+        if unlinked and not self._is_asked(merged.decision, sides):
+            return UnitPlan(unit, Decision(Verb.DEFER, 17), waits=unlinked[0])
         if merged.decision.verb is Verb.KEEP and merged.decision.row != 0 and not frozen:
             # Looked at in full, and nothing to do: drift that is ignored, or lines in another order. So it stays.
             merged.decision = Decision(Verb.ADOPT, 2 if unit.flow is Flow.BOTH else 10)
@@ -244,13 +250,22 @@ class Units:
                 plan.values[side] = {"lines": tuple(write.line for write in writes)}
         return self._unless_looping(plan, base, conflict)
 
-    def same_lines(self, left: Value, right: Value) -> bool:
-        """Whether both sides show the same lines, in whatever order: a matching partner for each."""
+    def _is_asked(self, decision: Decision, sides: Sides[tuple[Line, ...]]) -> bool:
+        """Whether a person is asked about these lines, whatever a reference in them comes to lead to.
+
+        Then nothing travels, and what could not travel is not waited for. Lists that differ in nothing but references
+        may turn out to be the same: those wait.
+        """
+        names = [name for name in self.work.shape.line_fields if name not in self.work.shape.line_refs]
+        return decision.verb is Verb.CONFLICT and not self.same_lines(sides.left, sides.right, names)
+
+    def same_lines(self, left: Value, right: Value, names: Sequence[str] | None = None) -> bool:
+        """Whether both sides show the same lines, in whatever order: a matching partner for each. names: in these."""
         if not isinstance(left, tuple) or not isinstance(right, tuple):
             return left == right
+        names = self.work.shape.line_fields if names is None else names
         rest = [line for line in right if isinstance(line, Line)]
         for line in left:
-            names = self.work.shape.line_fields
             mate = next(
                 (r for r in rest if isinstance(line, Line) and all(self._agree_line(n, line, r) for n in names)), None
             )

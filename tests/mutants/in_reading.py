@@ -313,6 +313,15 @@ IN_READING = (
         ("tests/invariants/test_i23_to_i24.py i24",),
     ),
     Mutant(
+        "lines wait instead of being asked about",
+        "Nobody is asked about lines both sides edited, as long as another line refers to a record without partner.",
+        "2.3 rows 8 and 17, I26",
+        UNITS,
+        "if unlinked and not self._is_asked(merged.decision, sides):",
+        "if unlinked:",
+        ("tests/unit/engine/test_engine_lines.py is_asked", "tests/simulator/test_found.py refers_to_what_is_gone"),
+    ),
+    Mutant(
         "held value passed over",
         "A value without a canonical form is neither held nor listed.",
         "2.3 row 16, I44",

@@ -265,6 +265,46 @@ def test_a_line_with_a_product_that_is_not_linked_yet_waits_and_the_header_trave
     assert world.plan("order") == []
 
 
+@pytest.mark.parametrize("winner", list(Side))
+def test_a_person_is_asked_about_lines_though_one_refers_to_a_product_that_is_not_linked(
+    world: World, winner: Side
+) -> None:
+    left, right = order(world, "1")
+    product = world.crm.add("products", {"sku": "B", "name": "B", "price": "1", "currency": "EUR"})
+    fresh = line(product, "1", "1.00", description="b")
+    world.crm.edit("deals", left, lines=[*altered(deal(world, left), 0, quantity="10"), fresh])
+    world.erp.edit("orders", right, positions=altered(positions(world, right), 0, qty="20"))
+    world.sync("order")
+    assert world.conflicts("order") == [("lines", "conflict")]
+    assert world.hints("order") == []
+    world.choose("order", "lines", winner)
+    world.sync("order")
+    world.sync("product")
+    world.sync("order")
+    assert agree(world, left, right)
+    assert [Decimal(row["qty"]) for row in positions(world, right)] == ([10, 1] if winner is Side.LEFT else [20])
+    assert world.conflicts("order") == []
+    assert world.plan("order") == []
+
+
+def test_lines_asked_about_that_differ_in_nothing_but_a_reference_wait_for_it(world: World) -> None:
+    left, right = order(world, "1")
+    world.crm.edit("deals", left, lines=altered(deal(world, left), 0, quantity="10"))
+    world.erp.edit("orders", right, positions=altered(positions(world, right), 0, qty="20"))
+    world.sync("order")
+    product = world.crm.add("products", {"sku": "B", "name": "B", "price": "1", "currency": "EUR"})
+    item = world.erp.add("items", {"code": "B", "title": "B", "price": "1", "cur": "EUR"})
+    world.crm.edit("deals", left, lines=[*deal(world, left), {"product_id": product, "quantity": "1"}])
+    typed = altered(positions(world, right), 0, qty="10")
+    world.erp.edit("orders", right, positions=[*typed, {"item": item, "qty": "1"}])
+    world.sync("order")
+    assert [hint.reason for hint in world.hints("order")] == ["lines waits"]
+    world.sync("product")
+    world.sync("order")
+    assert world.conflicts("order") == []
+    assert world.plan("order") == []
+
+
 def test_a_new_currency_of_an_order_changes_header_and_lines_together(world: World) -> None:
     left, right = order(world, "1", "2")
     world.crm.edit("deals", left, currency="USD")
