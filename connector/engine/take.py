@@ -76,7 +76,8 @@ def take_records(
     _unspool(work, side, same, out, replacing=not forced)
     seen = [replace(link, seen=link.seen.with_(side, at)) for link, at in same if at != link.seen[side]]
     if listed:
-        work.spool.note_listed(side, [link.id for link in links.values()])
+        # The image of a record that was merged away leads to the survivor's link, and says nothing of its record there.
+        work.spool.note_listed(side, [link.id for key, link in links.items() if link.keys[side] == key])
     if seen and not work.dry:
         yield from fenced(work, lambda tx: tx.update_links(seen))
     if behind and not work.dry:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from connector.errors import UncertainError
 from connector.model.values import Side
-from connector.testing.world import World, account
+from connector.testing.world import FULL, World, account, make_world
 
 
 def linked(world: World, count: int = 1) -> dict[str, str]:
@@ -179,3 +182,26 @@ def test_what_was_told_of_a_record_merged_on_both_sides_stays_told_as_long_as_it
     world.sync()
     world.sync(full=True)
     assert world.conflicts() == told
+
+
+@pytest.mark.parametrize("expired", [False, True])
+def test_a_full_run_sees_that_the_survivors_partner_is_gone_though_the_image_of_the_merged_one_is_listed(
+    tmp_path: Path, expired: bool
+) -> None:
+    world = make_world(tmp_path, FULL, replace(FULL, deletes="none"))
+    (loser, image), (survivor, kept), *_ = linked(world, 3).items()
+    world.crm.merge("companies", loser, survivor)
+    world.sync()
+    world.erp.remove("customers", kept)
+    if expired:
+        kind = world.specs["account"].kind
+        with world.store.begin() as tx:
+            tx.set_cursor(kind, Side.RIGHT, None)
+    world.sync(full=not expired)
+    world.clock.advance(1000)
+    world.sync()
+    assert survivor not in world.crm.live("companies")
+    assert image in world.erp.live("customers")
+    assert world.hints() == []
+    assert world.plan(full=True) == []
+    world.store.close()
