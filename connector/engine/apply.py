@@ -21,7 +21,7 @@ from connector.engine.outcomes import Last, take_outcome
 from connector.engine.results import merged_meanwhile, store_results
 from connector.engine.send import send
 from connector.engine.survivors import Survivors, find_survivors, put_off
-from connector.engine.work import MISSING, PARTNER_MISSING, Work, released_by, with_seen
+from connector.engine.work import MISSING, PARTNER_MISSING, UNLISTED, Work, released_by, with_seen
 from connector.errors import ConnectorError
 from connector.merge.base import Base
 from connector.merge.records import Step
@@ -81,9 +81,20 @@ def _noted(drafter: Drafter, plan: ItemPlan, survivors: Survivors) -> Thread:
     updates = drafter.draft.updates
     known = len(updates)
     thread = _draft(drafter, plan, survivors)
+    _note_unlisted(drafter, item)
     if item.link is not None and item.link is not before and len(updates) == known:
         updates.append(item.link)
     return thread
+
+
+def _note_unlisted(drafter: Drafter, item: Item) -> None:
+    """What no list shows and was there when read is read once more: a look before its time puts off none that tells."""
+    for side in SIDES:
+        record, place = item.records[side], (side, str(item.keys[side]))
+        due = drafter.work.unlisted.get(place, 0.0)
+        alive = record is not None and not record.deleted and record.merged_into is None
+        if alive and due > drafter.work.looked and place not in drafter.draft.hints:
+            drafter.hint(*place, UNLISTED, due)
 
 
 def _draft(drafter: Drafter, plan: ItemPlan, survivors: Survivors) -> Thread:
@@ -187,8 +198,9 @@ def _first_commit(tx: Tx, work: Work, draft: Draft, at: float) -> None:
         handled = [key for key in looked if key not in again]
         if handled:
             tx.drop_hints(kind, side, handled, work.looked, at)
-        if looked:  # what waits for another record is not refused any more
-            tx.drop_dead(kind, side, [key for key in looked if again.get(key, "") is not None])
+        if looked:  # what waits for another record, or only for a second look, is not refused any more
+            once_more = {key for (s, key), hint in draft.hints.items() if s is side and hint.reason == UNLISTED}
+            tx.drop_dead(kind, side, [key for key in looked if key in once_more or again.get(key, "") is not None])
         ended = [key for s, key in draft.tombstones if s is side]
         if ended:
             tx.add_tombstones(kind, side, ended, work.started)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from math import inf
 
-from connector.engine.effects import Call, Effects, Tell, call, look
+from connector.engine.effects import Call, Effects, Tell, call, look, now
 from connector.engine.lease import fenced, keep_lease
 from connector.engine.seek import seek
 from connector.engine.take import BEHIND, Known, forget, is_over, known_of, take_records
-from connector.engine.work import MISSING, Work, links_of
+from connector.engine.work import MISSING, UNLISTED, Work, links_of
 from connector.errors import NotFoundError
 from connector.model.records import Key, Page, Record
 from connector.model.rows import HintRow, LinkRow, LinkState
@@ -102,6 +102,7 @@ def note_doubted(work: Work) -> Effects[None]:
             return
         after = (hints[-1].side.value, hints[-1].key)
         work.doubted.update({(hint.side, hint.key): hint.due for hint in hints if hint.reason == MISSING})
+        work.unlisted.update({(hint.side, hint.key): hint.due for hint in hints if hint.reason == UNLISTED})
         work.hinted = True
 
 
@@ -150,8 +151,8 @@ def _due(kind: str, at: float, after: tuple[str, str]) -> Callable[[Tx], list[Hi
 
 def read_keys(
     work: Work, side: Side, keys: Sequence[Key], announced: Mapping[Key, HintRow] | None = None
-) -> Effects[None]:
-    """Read these records of one side into the spool, whether they changed or not.
+) -> Effects[Mapping[Key, Record]]:
+    """Read these records of one side into the spool, whether they changed or not; what was read.
 
     announced: hints that name a version. An older one decides nothing (I28); the hint stays, for a little later.
     """
@@ -182,6 +183,7 @@ def read_keys(
         yield from fenced(work, lambda tx: forget(tx, work.spec.kind, side, over))
     _miss(work, side, absent, known)
     yield from take_records(work, side, list(found.values()), known, forced=True)
+    return read
 
 
 def _may_be_there(work: Work, side: Side, key: Key, known: Known) -> bool:
@@ -227,7 +229,11 @@ def gather(work: Work) -> Effects[None]:
 
 
 def _find_unlisted(work: Work, sides: Collection[Side]) -> Effects[None]:
-    """After a full read of these sides: links whose record was not listed are read by key, as there or as missing."""
+    """After a full read of these sides: links whose record was not listed are read by key, as there or as missing.
+
+    The list says it ended, and no feed may ever tell so again: a copy that lags behind, and shows it as it was, is no
+    proof that it did not. What is there is read once more after the settle time.
+    """
     after = 0
     while True:
         rows: list[LinkRow] = yield from look(_links_after(work.spec.kind, after))
@@ -236,9 +242,21 @@ def _find_unlisted(work: Work, sides: Collection[Side]) -> Effects[None]:
         after = rows[-1].id
         for side in (side for side in SIDES if side in sides):  # a set has no order that is the same in every process
             missing = work.spool.unlisted(side, [row.id for row in rows])
-            keys = [key for row in rows if row.id in missing and (key := row.keys[side]) is not None]
-            if keys:
-                yield from read_keys(work, side, keys)
+            links = {key: row for row in rows if row.id in missing and (key := row.keys[side]) is not None}
+            if links:
+                read = yield from read_keys(work, side, list(links))
+                due = (yield from now()) + work.spec.settle
+                work.unlisted.update({(side, key): due for key in read})
+                old = [
+                    (links[key].id, record, key)
+                    for key, record in read.items()
+                    if _is_old(work, links[key], side, record)
+                ]
+                work.spool.add_linked(side, old, replacing=False)
+
+
+def _is_old(work: Work, link: LinkRow, side: Side, record: Record) -> bool:
+    return work.later(side, link.seen[side], record.version)
 
 
 def _links_after(kind: str, after: int) -> Callable[[Tx], list[LinkRow]]:

@@ -26,6 +26,7 @@ MADE_UP = 1 << 62
 MISSING = "missing"
 PARTNER_MISSING = "its partner is missing"
 WRITE_OPEN = "an earlier write is open"
+UNLISTED = "was not listed"
 TROUBLES = 5
 RESULTS = ("created", "updated", "unchanged", "skipped", "held", "failed")
 
@@ -73,15 +74,16 @@ class Work:
     """One run of one sync. looked: when the hints were read last; one that came since is not dropped unread.
 
     behind: versions that were announced for records of which only older ones could be read. doubted: records that an
-    earlier run did not find, and from when on a look tells whether they are gone. outrun: match prints of unlinked
-    records of which an earlier run saw a newer version than could be read now. suspects: unlinked records that may be
-    what a create without answer made, each with the key of the record that was made of. absent: records without a link
-    that were asked for and not found, which proves nothing yet. unlinked_own: how many records were read that we made,
-    that no link knows and that carry no key of the other side. images: newest versions shown of records whose link has
-    ended in a merge: they may come to belong to another one. shown: records without a link as they were read when
-    survivors were looked up: what was read of them before may be older. changed: links of which this run changes the
-    record on that side, for a guard, and never more than it lets through. released: records that come up late in the
-    run, because what they waited for was linked meanwhile. own_ids: ids of links that this run makes start here.
+    earlier run did not find, and from when on a look tells whether they are gone. unlisted: linked records that a full
+    list left out and that were there when read, and from when on a look tells that they are. outrun: match prints of
+    unlinked records of which an earlier run saw a newer version than could be read now. suspects: unlinked records that
+    may be what a create without answer made, each with the key of the record that was made of. absent: records without
+    a link that were asked for and not found, which proves nothing yet. unlinked_own: how many records were read that we
+    made, that no link knows and that carry no key of the other side. images: newest versions shown of records whose
+    link has ended in a merge: they may come to belong to another one. shown: records without a link as they were read
+    when survivors were looked up: what was read of them before may be older. changed: links of which this run changes
+    the record on that side, for a guard, and never more than it lets through. released: records that come up late in
+    the run, because what they waited for was linked meanwhile. own_ids: ids of links that this run makes start here.
     """
 
     spec: SyncSpec
@@ -111,6 +113,7 @@ class Work:
     missing_since: dict[tuple[Side, Key], float] = field(default_factory=dict)
     behind: dict[tuple[Side, Key], Version] = field(default_factory=dict)
     doubted: dict[tuple[Side, Key], float] = field(default_factory=dict)
+    unlisted: dict[tuple[Side, Key], float] = field(default_factory=dict)
     outrun: dict[tuple[Side, Key], tuple[bytes, ...]] = field(default_factory=dict)
     suspects: dict[tuple[Side, Key], Key] = field(default_factory=dict)
     absent: set[tuple[Side, Key]] = field(default_factory=set)

@@ -14,6 +14,7 @@ from parts_b import PROFILES, SPREAD, End, Worlds, ends, in_step, linked_all, ru
 
 from connector.engine.effects import Call, Commit
 from connector.model.records import Page
+from connector.model.rows import DeadRow, HintRow
 from connector.model.values import SIDES, Side
 from connector.testing.driver import Crash
 from connector.testing.tables import LOOKBACK, alive
@@ -318,3 +319,54 @@ def test_i26_what_a_later_page_shows_as_agreed_is_not_decided_by_an_earlier_page
     shown = {right: world.crm.live("companies")[left]["phone"] for left, right in world.pairs().items()}
     assert shown == {key: "0" if key == keys[0] else "1" for key in keys}
     assert world.pairs() == before
+
+
+@pytest.mark.parametrize("seen", ["as both last agreed", "before what was seen"])
+@pytest.mark.parametrize("looked", [1, 2], ids=["once", "once more before its time"])
+@pytest.mark.parametrize("side", SIDES)
+def test_i26_what_a_full_list_left_out_is_found_ended_although_an_old_copy_showed_it(
+    worlds: Worlds, side: Side, looked: int, seen: str
+) -> None:
+    world = worlds.new(replace(SMALL, deletes="none"))
+    end = ends(world)[side]
+    key = end.add("A", phone="old")
+    end.add("B")
+    world.settle()
+    old = end.system.read(end.object, [key])[key]
+    if seen == "before what was seen":
+        end.edit(key, phone="new")
+        world.settle()
+    end.remove(key)
+    for number in range(looked):
+        if number:
+            beside = HintRow(world.specs["account"].kind, side.other, end.other.accounts()["A"], None, "webhook", 0.0)
+            with world.store.begin() as tx:
+                tx.put_hints([beside])
+        end.system.stale[key] = old
+        world.sync(full=not number)
+        assert "A" in end.other.accounts()
+        assert end.system.stale == {}
+    for _ in range(4):
+        world.clock.advance(1000)
+        world.sync()
+    assert "A" not in end.other.accounts()
+    assert world.conflicts() == []
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_i26_a_second_look_at_what_a_list_left_out_keeps_no_dead_letter(worlds: Worlds, side: Side) -> None:
+    world = worlds.new()
+    end = ends(world)[side]
+    key = end.add("A")
+    world.settle()
+    kind, version = world.specs["account"].kind, end.system.read(end.object, [key])[key].version
+    with world.store.begin() as tx:
+        tx.put_dead([DeadRow(kind, side, key, "update", "refused", "rejected", 0.0, 1, version)])
+    shown = end.system.scan
+    end.system.scan = lambda *where: Page([], None, False)  # type: ignore[method-assign]
+    world.sync(full=True)
+    end.system.scan = shown  # type: ignore[method-assign]
+    assert [(hint.side, hint.key) for hint in world.hints()] == [(side, key)]
+    assert world.dead() == []
+    world.settle()
+    assert world.hints() == []
