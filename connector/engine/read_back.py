@@ -12,6 +12,7 @@ from connector.engine.recovered import (
     REFUSED,
     Found,
     close_intent,
+    doubt_source,
     drop,
     is_old,
     note_seen,
@@ -52,6 +53,7 @@ def read_back(
         record, error = records.get(str(row.target)), refused.get(row.token)
         if record is None or record.fields is None or row.op != Op.UPDATE:
             note_seen(row, record, found)
+            doubt_source(work, row, found)
             drop(work, row, found, at, "outcome unknown, read again")
             unmade(row, found)
         elif is_old(work, row, record, found) or _is_unclear(work, row, record, error, known):

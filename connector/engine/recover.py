@@ -39,6 +39,7 @@ from connector.engine.recovered import (
     is_old,
     note_seen,
     park,
+    settle_gone,
     settle_intent,
     unmade,
 )
@@ -165,6 +166,7 @@ def _acked(work: Work, side: Side, rows: Sequence[IntentRow], found: Found, at: 
         record = records.get(keys[row.token])
         if record is None or record.fields is None:
             note_seen(row, record, found)
+            settle_gone(work, row, found)
             drop(work, row, found, at, "written, and gone since")
         elif record.version == row.pre_version or is_old(work, row, record, found):
             work.leave(row.link, row.side, row.op)

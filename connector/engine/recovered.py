@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from connector.engine.results import Results
-from connector.engine.settle import Settlement, forget, sent_values, settle, thaw
+from connector.engine.settle import Settlement, forget, sent_values, settle, settle_unseen, thaw
 from connector.engine.settle_lines import Trust
 from connector.engine.work import Work, released_by, with_seen
+from connector.merge.base import pack, unpack
 from connector.model.records import Op, Outcome, Record, Version
 from connector.model.rows import CandidateRow, DeadRow, HintRow, IntentRow, JournalRow, LinkRow, LinkState
-from connector.model.values import Values
+from connector.model.values import Side, Values
 
 REFUSED = 2
 """So many refusals come before a third, which is believed. An answer that says nothing of this write is none."""
@@ -161,6 +162,32 @@ def settle_part(work: Work, row: IntentRow, record: Record, found: Found) -> Non
     found.updates[link.id], _, _ = settle(
         work, link, base, settlement, row.side, record, trust=Trust.PARTLY, sent=sent_of(work, row)
     )
+
+
+def settle_gone(work: Work, row: IntentRow, found: Found) -> None:
+    """It was done, and its target shows nothing any more: who is back at what was there before has changed it."""
+    link = found.updates.get(row.link, found.links[row.link])
+    settlement = thaw(row.context)
+    if row.op != Op.UPDATE or settlement.retire or {settlement.layout, link.layout} != {work.layout}:
+        doubt_source(work, row, found)
+        return
+    base, sent = work.base_of(link), sent_of(work, row)
+    found.updates[link.id] = settle_unseen(work, link, base, settlement, row.side, sent)
+
+
+def doubt_source(work: Work, row: IntentRow, found: Found) -> None:
+    """Its target shows nothing: what it was written from may have been on both sides, and been typed over since.
+
+    Where the base knows nothing of that, what is typed back looks as if nobody had touched it: it is named when it is
+    overwritten (0013).
+    """
+    if row.op != Op.UPDATE or thaw(row.context).retire:
+        return
+    link = found.updates.get(row.link, found.links[row.link])
+    layout = work.layouts.get(link.layout, ())
+    base = unpack(link.base, layout)
+    base.doubted = base.doubted | {(unit, row.side is Side.RIGHT) for unit in row.fields.split(",") if unit}
+    found.updates[link.id] = replace(link, base=pack(base, layout))
 
 
 def close_intent(work: Work, row: IntentRow, found: Found, at: float) -> None:

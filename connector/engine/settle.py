@@ -164,6 +164,23 @@ def settle(
     return after, decoded, shown
 
 
+def settle_unseen(
+    work: Work, link: LinkRow, base: Base, settlement: Settlement, target: Side, sent: Mapping[str, Value]
+) -> LinkRow:
+    """The link after a write that was done, and whose target ended before it showed it: what was sent is the base.
+
+    Lines have no ids before they are shown: what they were made of is named when it is overwritten (0013).
+    """
+    shown = work.shape.encodings(sent)
+    _settle_units(work, link.id, base, settlement, target, Trust.APPLIED, shown, shown, sent)
+    note_writes(base, target, settlement.written, work.started)
+    whole = settlement.whole
+    if settlement.lines is not None:
+        whole, base.doubted = None, base.doubted | {("lines", target is Side.RIGHT)}
+    prints = link.prints.with_(target.other, whole)
+    return replace(link, prints=prints, base=pack(base, work.shape.layout))
+
+
 def _settle_units(
     work: Work,
     link: int,

@@ -437,6 +437,46 @@ def forget(court: Court, token: str) -> None:
         tx.drop_intents([token])
 
 
+@pytest.mark.parametrize(
+    ("known", "typed", "broken"),
+    [
+        ("", "v1", set()),
+        ("shown and left open", "v1", set()),
+        ("", "v3", {"row 8"}),
+        ("shown", "v1", {"I4"}),
+        ("shown with both", "v1", {"I4"}),
+        ("answered", "v1", {"I4"}),
+    ],
+)
+def test_row_8_who_is_back_at_the_base_from_before_a_write_that_was_given_up_has_not_changed(
+    known: str, typed: str, broken: set[str]
+) -> None:
+    with opened(policy="manual") as court:
+        left, right = company(court, phone="v1")
+        court.judge.run_ended(report(created=1))
+        court.world.erp.edit("customers", right, tel="v2")
+        court.read(RIGHT, "account", right)
+        court.write(LEFT, "account", UPDATE, left, "t9", lost=known != "answered", phone="v2")
+        if "shown" in known:
+            court.read(LEFT, "account", left)
+        if "open" in known:
+            court.judge.ledger.left_open({"t9"})
+        court.world.crm.remove("companies", left)
+        look(court, left, right)
+        if "both" in known:
+            court.world.crm.restore("companies", left)
+            look(court, left, right)
+            court.world.crm.remove("companies", left)
+        court.world.erp.edit("customers", right, tel=typed)
+        look(court, left, right)
+        court.world.crm.restore("companies", left)
+        court.read(LEFT, "account", left)
+        court.read(RIGHT, "account", right)
+        court.lose(RIGHT, "account", right, "phone", {"phone": typed})
+        court.write(RIGHT, "account", UPDATE, right, tel="v2")
+        assert court.rules() == broken
+
+
 @pytest.mark.parametrize("agreed", [True, False])
 def test_i4_what_a_create_left_empty_is_a_base_though_its_answer_was_lost(court: Court, agreed: bool) -> None:
     right = court.world.erp.add("customers", customer("Acme", tel=None if agreed else "v1"))

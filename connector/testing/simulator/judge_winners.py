@@ -165,6 +165,8 @@ class WinnerRules(ChoiceRules):
         held = change.held
         if old.settled or self.losses.leaves_no_trace(held.entity, old) or self._may_be_ours(held, old, edit):
             return False
+        if self._was_given_up(held, old, edit):
+            return False
         if (old.value is ABSENT or is_empty(old.value)) and not self._is_known(held, old):
             return False  # without a base an empty side is filled, and a line is added (rows 12 and 13)
         # Lines that nobody can tell apart may be decided on in each other's place (see `mixed`).
@@ -178,6 +180,19 @@ class WinnerRules(ChoiceRules):
         while earlier is not None and not self.ledger.same(earlier.value, old.value):
             earlier = earlier.before
         return earlier is not None
+
+    def _was_given_up(self, held: Held, old: Edit, edit: Edit) -> bool:
+        """Whether the base is from before a write that was given up, and this side is at it again.
+
+        Such a write settles nothing (protocol 3.3): what it brought all the same is a change there, and wins; what was
+        typed here is named (0013). Where one run was shown both sides with it, they agree (row 2).
+        """
+        mate, here = self.ledger.partner_of(held), (held.side, held.key)
+        if mate is None or (edit.side, edit.key) != here or mate.brought_by(old.unit) not in self.ledger.lost:
+            return False
+        before = _agreed_before(edit)
+        back = any(self.ledger.same(one.value, old.value) for one in before)
+        return back and not self._were_shown([edit], here, (mate.side, mate.key), together=True)
 
     def _is_known(self, held: Held, old: Edit) -> bool:
         """Whether what this one was typed over is noted as agreed: both were shown it, and nothing was lost since."""

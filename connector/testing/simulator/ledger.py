@@ -45,7 +45,7 @@ class Ledger(Values):
         self.were_open: frozenset[str] = frozenset()
         self.lost: set[str] = set()
         self.told: dict[str, str] = {}
-        self._met: set[str] = set()
+        self._met: set[tuple[str, str]] = set()
         self.touches: Counter[tuple[Side, str]] = Counter()
         self._fresh: defaultdict[str, Notices] = defaultdict(Notices)
         self._mappings: dict[tuple[Side, str], object] = {}
@@ -134,9 +134,13 @@ class Ledger(Values):
         return {row.token for kind in kinds for row in self.world.look("open_intents", kind, "", MANY)}
 
     def left_open(self, tokens: Collection[str]) -> None:
-        """Of the writes whose outcome is not known, the store has these still."""
-        self.lost |= self.open.difference(tokens, self._met)
+        """Of the writes whose outcome is not known, the store has these still.
+
+        What a run was shown of a write that it leaves open tells the next nothing: that one looks for itself (3.3).
+        """
+        self.lost |= self.open.difference(tokens, (token for _, token in self._met))
         self.open.intersection_update(tokens)
+        self._met -= {(self.process, token) for token in self.open}
 
     def run_ended(self, *, alive: bool) -> None:
         """The run that is going on is over. alive: it did not die, so what it was told last is known to the next."""
@@ -196,7 +200,8 @@ class Ledger(Values):
         """
         for unit, edit in shows.items():
             token = held.brought_by(unit, number)
-            self._met |= {token} & self.open
+            if token in self.open:
+                self._met.add((self.process, token))
             if self._is_open(token) or _is_behind(held, unit, number):
                 continue  # a record whose write has no answer yet is left alone, whatever it shows
             carried = bool(edit.brought) and edit.by != MERGED and token not in self.lost
