@@ -11,7 +11,7 @@ from connector.engine.drafter import Drafter
 from connector.engine.item import Item, ItemPlan
 from connector.engine.settle import Settlement
 from connector.engine.survivors import Survivors
-from connector.engine.work import MISSING
+from connector.engine.work import MISSING, SURVIVOR_MISSING, SURVIVOR_UNLINKED
 from connector.merge.records import Status, Step
 from connector.model.records import Op, Record
 from connector.model.rows import ConflictRow, LinkRow, LinkState
@@ -179,18 +179,28 @@ def merged_alone(drafter: Drafter, thread: Thread, source: Side, survivors: Surv
 
 
 def lead_on(drafter: Drafter, side: Side, record: Record, survivors: Survivors) -> None:
-    """The key of a merged record without a link leads to the survivor: now, or as soon as that is linked."""
+    """The key of a merged record without a link leads to the survivor: now, or as soon as that is linked.
+
+    One that is not found may be there all the same, and no feed tells of the merge again: it is looked for once more.
+    """
     assert record.merged_into is not None
     survivor = survivors.links.get((side, record.merged_into))
     if survivor is not None:
         drafter.draft.aliases.append((side, record.key, survivor.id))
-    elif (side, survivors.ends[side, record.merged_into]) in survivors.coming:
+        return
+    end = side, survivors.ends[side, record.merged_into]
+    if end in survivors.coming:
         _await_survivor(drafter, side, record, survivors)
+    elif end in survivors.absent and not drafter.work.is_orphan(side, record.key):
+        _await_survivor(drafter, side, record, survivors, missing=True)
 
 
-def _await_survivor(drafter: Drafter, side: Side, record: Record, survivors: Survivors) -> None:
+def _await_survivor(
+    drafter: Drafter, side: Side, record: Record, survivors: Survivors, *, missing: bool = False
+) -> None:
     waits = f"{drafter.spec.kind}/{side}/{survivors.ends[side, str(record.merged_into)]}"
-    drafter.hint(side, record.key, "its survivor is not linked yet", drafter.now + WAITS, waits)
+    reason, after = (SURVIVOR_MISSING, drafter.spec.settle) if missing else (SURVIVOR_UNLINKED, WAITS)
+    drafter.hint(side, record.key, reason, drafter.now + after, waits)
 
 
 def _merged(drafter: Drafter, thread: Thread, survivors: Survivors) -> None:

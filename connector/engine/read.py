@@ -10,7 +10,7 @@ from connector.engine.effects import Call, Effects, Tell, call, look, now
 from connector.engine.lease import fenced, keep_lease
 from connector.engine.seek import seek
 from connector.engine.take import BEHIND, Known, forget, is_over, known_of, take_records
-from connector.engine.work import MISSING, UNLISTED, Work, links_of
+from connector.engine.work import MISSING, SURVIVOR_MISSING, UNLISTED, Work, links_of
 from connector.errors import NotFoundError
 from connector.model.records import Key, Page, Record
 from connector.model.rows import HintRow, LinkRow, LinkState
@@ -103,6 +103,7 @@ def note_doubted(work: Work) -> Effects[None]:
         after = (hints[-1].side.value, hints[-1].key)
         work.doubted.update({(hint.side, hint.key): hint.due for hint in hints if hint.reason == MISSING})
         work.unlisted.update({(hint.side, hint.key): hint.due for hint in hints if hint.reason == UNLISTED})
+        work.orphans.update({(hint.side, hint.key): hint.first for hint in hints if hint.reason == SURVIVOR_MISSING})
         work.hinted = True
 
 

@@ -12,7 +12,7 @@ from connector.engine.assess import assess
 from connector.engine.effects import Effects
 from connector.engine.item import Item, ItemPlan
 from connector.engine.items import each_batch
-from connector.engine.work import MADE_UP, Work
+from connector.engine.work import MADE_UP, SURVIVOR_UNLINKED, Work
 from connector.merge.fields import Verb
 from connector.merge.records import Status, Step
 from connector.model.canonical import encode
@@ -203,8 +203,8 @@ def _ending_line(work: Work, plan: ItemPlan) -> PlanLine:
     assert step is not None
     digest = digest_of(work, step.value, step.target, {})
     if step is Step.MERGED and "*" in item.conflicts:
-        waits = "its survivor is not linked yet"
-        return PlanLine(spec.name, "wait", None, item.keys, (), "record table: merged", waits, "", label(work, item))
+        rule, waits = "record table: merged", SURVIVOR_UNLINKED
+        return PlanLine(spec.name, "wait", None, item.keys, (), rule, waits, "", label(work, item))
     if step.target is None:
         action = {Step.HOLD: "conflict", Step.CLOSE: "close", Step.MERGED: "close", Step.WAIT: "wait"}.get(
             step, "confirm"

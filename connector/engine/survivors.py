@@ -22,12 +22,14 @@ class Survivors:
     """links: of the records that others were merged into. ends: the last one, where none on the way has a link.
 
     over: links that lead there and have ended. coming: ends that are there and that this sync links sooner or later.
+    absent: ends that were not found and of which no link knows: they may be there all the same.
     """
 
     links: dict[Place, LinkRow] = field(default_factory=dict)
     over: dict[Place, LinkRow] = field(default_factory=dict)
     ends: dict[Place, Key] = field(default_factory=dict)
     coming: set[Place] = field(default_factory=set)
+    absent: set[Place] = field(default_factory=set)
 
 
 def find_survivors(work: Work, plans: Sequence[ItemPlan]) -> Effects[Survivors]:
@@ -59,6 +61,9 @@ def find_survivors(work: Work, plans: Sequence[ItemPlan]) -> Effects[Survivors]:
                     found.over[side, key] = link
                 if _comes(work, side, end, links, shown):
                     found.coming.add((side, end))
+        lost = sorted({end for (s, _), end in found.ends.items() if s is side} - links.keys() - shown.keys())
+        over = (yield from look(_tombstones(work.spec.kind, side, lost))) if lost else set()
+        found.absent.update((side, key) for key in lost if key not in over)
     return found
 
 
@@ -83,6 +88,10 @@ def _is_outrun(work: Work, side: Side, record: Record | None) -> bool:
 
 def _links(kind: str, side: Side, keys: Collection[Key]) -> Callable[[Tx], dict[Key, LinkRow]]:
     return lambda tx: tx.links_by_key(kind, side, keys)
+
+
+def _tombstones(kind: str, side: Side, keys: Collection[Key]) -> Callable[[Tx], set[Key]]:
+    return lambda tx: tx.tombstones(kind, side, keys)
 
 
 def _end(key: Key, shown: Mapping[Key, Record]) -> Key:

@@ -78,16 +78,30 @@ def take_records(
     if listed:
         # The image of a record that was merged away leads to the survivor's link, and says nothing of its record there.
         work.spool.note_listed(side, [link.id for key, link in links.items() if link.keys[side] == key])
-    if seen and not work.dry:
-        yield from fenced(work, lambda tx: tx.update_links(seen))
-    if behind and not work.dry:
-        yield from fenced(work, lambda tx: tx.put_hints(behind))
-    if over and not work.dry:
-        yield from fenced(work, lambda tx: forget(tx, work.spec.kind, side, over))
     # It is there, though nothing is done with it: what was noted when it was missing is over.
     looked = unsure if forced else [key for key in unsure if (side, key) in work.doubted]
-    if looked and not work.dry:
-        yield from fenced(work, lambda tx: tx.drop_hints(work.spec.kind, side, looked))
+    if (seen or behind or over or looked) and not work.dry:
+        yield from _noted(work, side, seen, behind, over, looked)
+
+
+def _noted(
+    work: Work,
+    side: Side,
+    seen: Sequence[LinkRow],
+    behind: Sequence[HintRow],
+    over: Collection[Key],
+    looked: Collection[Key],
+) -> Effects[None]:
+    """Store what reading alone tells. Separate commits: each holds by itself."""
+    kind = work.spec.kind
+    if seen:
+        yield from fenced(work, lambda tx: tx.update_links(seen))
+    if behind:
+        yield from fenced(work, lambda tx: tx.put_hints(behind))
+    if over:
+        yield from fenced(work, lambda tx: forget(tx, kind, side, over))
+    if looked:
+        yield from fenced(work, lambda tx: tx.drop_hints(kind, side, looked))
 
 
 def _spool(

@@ -25,6 +25,8 @@ MADE_UP = 1 << 62
 """Ids of links that only a dry run makes start here; the store hands out smaller ones."""
 MISSING = "missing"
 PARTNER_MISSING = "its partner is missing"
+SURVIVOR_MISSING = "its survivor is missing"
+SURVIVOR_UNLINKED = "its survivor is not linked yet"
 WRITE_OPEN = "an earlier write is open"
 UNLISTED = "was not listed"
 TROUBLES = 5
@@ -75,15 +77,16 @@ class Work:
 
     behind: versions that were announced for records of which only older ones could be read. doubted: records that an
     earlier run did not find, and from when on a look tells whether they are gone. unlisted: linked records that a full
-    list left out and that were there when read, and from when on a look tells that they are. outrun: match prints of
-    unlinked records of which an earlier run saw a newer version than could be read now. suspects: unlinked records that
-    may be what a create without answer made, each with the key of the record that was made of. absent: records without
-    a link that were asked for and not found, which proves nothing yet. unlinked_own: how many records were read that we
-    made, that no link knows and that carry no key of the other side. images: newest versions shown of records whose
-    link has ended in a merge: they may come to belong to another one. shown: records without a link as they were read
-    when survivors were looked up: what was read of them before may be older. changed: links of which this run changes
-    the record on that side, for a guard, and never more than it lets through. released: records that come up late in
-    the run, because what they waited for was linked meanwhile. own_ids: ids of links that this run makes start here.
+    list left out and that were there when read, and from when on a look tells that they are. orphans: merged records of
+    which an earlier run did not find the survivor, and when it looked first. outrun: match prints of unlinked records
+    of which an earlier run saw a newer version than could be read now. suspects: unlinked records that may be what a
+    create without answer made, each with the key of the record that was made of. absent: records without a link that
+    were asked for and not found, which proves nothing yet. unlinked_own: how many records were read that we made, that
+    no link knows and that carry no key of the other side. images: newest versions shown of records whose link has ended
+    in a merge: they may come to belong to another one. shown: records without a link as they were read when survivors
+    were looked up: what was read of them before may be older. changed: links of which this run changes the record on
+    that side, for a guard, and never more than it lets through. released: records that come up late in the run, because
+    what they waited for was linked meanwhile. own_ids: ids of links that this run makes start here.
     """
 
     spec: SyncSpec
@@ -114,6 +117,7 @@ class Work:
     behind: dict[tuple[Side, Key], Version] = field(default_factory=dict)
     doubted: dict[tuple[Side, Key], float] = field(default_factory=dict)
     unlisted: dict[tuple[Side, Key], float] = field(default_factory=dict)
+    orphans: dict[tuple[Side, Key], float] = field(default_factory=dict)
     outrun: dict[tuple[Side, Key], tuple[bytes, ...]] = field(default_factory=dict)
     suspects: dict[tuple[Side, Key], Key] = field(default_factory=dict)
     absent: set[tuple[Side, Key]] = field(default_factory=set)
@@ -141,7 +145,13 @@ class Work:
 
     def is_gone(self, side: Side, key: Key) -> bool:
         """Whether a record that is not found is gone: missing before, the settle time ago, and others can be read."""
-        since = self.missing_since.get((side, key))
+        return self._is_proven(side, self.missing_since.get((side, key)))
+
+    def is_orphan(self, side: Side, key: Key) -> bool:
+        """Whether what this record was merged into is gone, where that is not found now: by the same proof."""
+        return self._is_proven(side, self.orphans.get((side, key)))
+
+    def _is_proven(self, side: Side, since: float | None) -> bool:
         return since is not None and self.looked - since >= self.spec.settle and self.alive[side] > 0
 
     def made_since(self, record: Record, at: float | None) -> bool:

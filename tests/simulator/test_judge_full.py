@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from judge_world import Court, company, opened, order
 
-from connector.engine import read
+from connector.engine import endings, read
 from connector.engine.draft import Rows
 from connector.engine.effects import Effects
 from connector.errors import RejectedError
@@ -270,3 +270,23 @@ def _letter(court: Court, key: str) -> None:
     kind, now = court.world.specs["account"].kind, court.world.clock.now()
     with court.world.store.begin() as tx:
         tx.put_dead([DeadRow(kind, LEFT, key, "update", "refused", "rejected", now, 1, link=1)])
+
+
+LED_ON = ["add crm account N1", "add crm account N2", "sync account", "add crm account N3"]
+LED_ON += ["add crm order O1 account=2", "sync order"]
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("broken", [False, True])
+def test_i26_what_refers_to_a_merged_record_does_not_wait_when_its_survivor_is_linked_if_a_feed_told_so(
+    monkeypatch: pytest.MonkeyPatch, told: bool, broken: bool
+) -> None:
+    if broken:
+        monkeypatch.setattr(endings, "lead_on", lambda *_: None)
+    script = [*LED_ON, "merge crm account 2 into 1", "sync account"]
+    if not told:  # no list ever shows it: its end comes while it is hidden, and what has ended is never listed
+        script.insert(len(LED_ON), "hide crm account 2 300")
+    found = Setup("cuis", "manual").play(script).findings
+    assert {(rule, what.split(":")[0]) for rule, what in found} == (
+        {("I26", "order O1 (left D00001)")} if broken and told else set()
+    )

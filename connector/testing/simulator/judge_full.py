@@ -10,13 +10,12 @@ from connector.model.records import Key
 from connector.model.rows import LinkRow, LinkState
 from connector.model.values import SIDES, Side
 from connector.testing.simulator.judge_findings import Verdicts
-from connector.testing.simulator.judge_reasons import is_released
+from connector.testing.simulator.judge_reasons import is_left_out, is_released
 from connector.testing.simulator.judge_rows import Rows
 from connector.testing.simulator.judge_things import Held
 from connector.testing.simulator.judge_values import references
 from connector.testing.simulator.ledger import Ledger
 from connector.testing.simulator.profiles import Profile
-from connector.testing.simulator.systems import TrickySystem
 
 Place = tuple[Side, str, Key]
 Picture = dict[tuple[str, Place], Any]
@@ -118,7 +117,4 @@ class FullRules:
         """
         if not held.live and self.profile.powers[held.side].deletes == "none":
             return True
-        world = self.ledger.world
-        system = world.crm if held.side is Side.LEFT else world.erp
-        assert isinstance(system, TrickySystem)
-        return held.key in system.untold[world.specs[held.entity].systems[held.side].object]
+        return is_left_out(self.ledger.world, held)

@@ -1,4 +1,7 @@
-"""Which rows excuse what at rest: a conflict, a wait for something still unlinked, what a dead letter carried."""
+"""Which rows excuse what at rest: a conflict, a wait for something still unlinked, what a dead letter carried.
+
+And when such a row says too much.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from connector.testing.simulator.judge_rows import Rows
 from connector.testing.simulator.judge_things import Held
 from connector.testing.simulator.judge_values import references
 from connector.testing.simulator.judge_writes import WriteRules
+from connector.testing.simulator.systems import TrickySystem
+from connector.testing.world import World
 
 MISSING = "missing"
 PARTNER_MISSING = "its partner is missing"
@@ -31,12 +36,16 @@ class Reasons:
     # ------------------------------------------------------------------------------------------------ rows
 
     def judge(self) -> None:
-        """Nothing is due any more, and no dead letter outlived a change of its record."""
+        """Nothing is due any more, nothing waits in vain, and no dead letter outlived a change of its record."""
         now = self.world.clock.now()
         for (side, key), hint in self.rows.hints.items():
             if hint.due <= now:
                 what = self._held(side, key) or f"{self.entity} {side} {key}"
                 self.verdicts.find("I1", f"{what}: still due at rest: {hint.reason}")
+            survivor = self._resolved(hint.waits) if hint.waits is not None else None
+            if survivor is not None:
+                what = self._held(side, key) or f"{self.entity} {side} {key}"
+                self.verdicts.find("I26", f"{what}: waits for {hint.waits}, and {survivor} is linked, its survivor")
         for (side, key), letter in self.rows.dead.items():
             held = self._held(side, key)
             if held is not None and is_released(letter, held):
@@ -77,6 +86,25 @@ class Reasons:
         link: LinkRow | None = self.world.look("links_by_key", kind, side, [key]).get(key)
         return link is not None and link.state is LinkState.LINKED
 
+    def _resolved(self, waits: str) -> Held | None:
+        """What a record without a link, that a row waits for, was merged into, if that is linked: children resolve to
+        it (2.2, G). None where no feed told of the merge, or the store that knew was lost; and where the survivor had
+        ended on the way and came back (Z): what has ended proves that nothing comes.
+        """
+        kind, where, key = waits.rsplit("/", 2)
+        side, entity = Side(where), next(name for name, spec in self.ledger.specs.items() if spec.kind == kind)
+        first = self.ledger.records.get((side, entity, key))
+        if first is None or self.writes.restored or not first.told or is_left_out(self.world, first):
+            return None
+        if self.world.look("links_by_key", kind, side, [key]):
+            return None
+        path = [first]
+        while (held := self.ledger.survivor_of(path[-1])) is not None and held not in path:
+            path.append(held)
+        last = path[-1]
+        came_back = any(one.back for one in path)
+        return last if last.live and not came_back and self._is_linked(kind, side, last.key) else None
+
     def names_any(self, link: LinkRow) -> bool:
         """Whether a row says why a link is half: its record waits for what it refers to, or was refused."""
         return any(self.names(side, key) for side in SIDES if (key := link.keys[side]) is not None)
@@ -102,6 +130,13 @@ class Reasons:
         rows = [(mate, self.rows.hints.get((mate.side, mate.key))) for mate in mates]
         missing = [mate for mate, row in rows if row is not None and row.reason == MISSING]
         return any(self.writes.is_past_telling(mate) for mate in missing)
+
+
+def is_left_out(world: World, held: Held) -> bool:
+    """Whether the lists left out its last change, because it was hidden: they turn to it again at its next one."""
+    system = world.crm if held.side is Side.LEFT else world.erp
+    object_ = world.specs[held.entity].systems[held.side].object
+    return isinstance(system, TrickySystem) and held.key in system.untold[object_]
 
 
 def _is_about(hint: HintRow, name: str) -> bool:
