@@ -372,8 +372,8 @@ IN_APPLY = (
         "A dry run changes rows of the store.",
         "I37",
         "connector/engine/take.py",
-        "    if seen and not work.dry:\n",
-        "    if seen:\n",
+        "    if (seen or behind or over or looked) and not work.dry:\n",
+        "    if seen or behind or over or looked:\n",
         ("tests/invariants/test_holes.py i37",),
     ),
     Mutant(
