@@ -100,6 +100,14 @@ def sent_of(work: Work, row: IntentRow) -> Values:
     return sent_values(work, row.side, body, [unit for unit in row.fields.split(",") if unit])
 
 
+def _settlement(work: Work, row: IntentRow) -> Settlement:
+    """What the write leaves in the base, without what is read in another way since."""
+    settlement = thaw(row.context)
+    if names := work.outdated(settlement.layout):
+        forget(settlement, names)
+    return settlement
+
+
 def settle_intent(
     work: Work,
     row: IntentRow,
@@ -113,13 +121,11 @@ def settle_intent(
     trust: None where what is shown may be younger than our write: it is all ours only where nothing came in between.
     """
     link = found.updates.get(row.link, found.links[row.link])
-    settlement = thaw(row.context)
+    settlement = _settlement(work, row)
     if settlement.retire:
         close_intent(work, row, found, at)
         return
     base = work.base_of(link)
-    if names := work.outdated(settlement.layout):
-        forget(settlement, names)
     if trust is None:
         trust = Trust.OWN if _is_next(work, row, record) else Trust.APPLIED
     sent = None if trust is Trust.OWN else sent_of(work, row)
@@ -151,17 +157,18 @@ def _is_next(work: Work, row: IntentRow, record: Record) -> bool:
 def settle_part(work: Work, row: IntentRow, record: Record, found: Found) -> None:
     """Nobody can say whether it was applied: what the target shows as it was sent is agreed, the rest is planned anew.
 
-    So a line that was added by it is not added again.
+    So a line that was added by it is not added again. What is read in another way since is left as it was: it is still
+    planned as such.
     """
     link = found.updates.get(row.link, found.links[row.link])
-    settlement = thaw(row.context)
-    if settlement.retire or work.outdated(settlement.layout):
+    settlement = _settlement(work, row)
+    if settlement.retire:
         return
     settlement.whole, settlement.written = None, {}
-    base = work.base_of(link)
-    found.updates[link.id], _, _ = settle(
-        work, link, base, settlement, row.side, record, trust=Trust.PARTLY, sent=sent_of(work, row)
-    )
+    layout = work.layouts.get(link.layout, ())
+    base = unpack(link.base, layout)
+    new, _, _ = settle(work, link, base, settlement, row.side, record, trust=Trust.PARTLY, sent=sent_of(work, row))
+    found.updates[link.id] = replace(new, layout=link.layout, canon=link.canon, base=pack(base, layout))
 
 
 def settle_gone(work: Work, row: IntentRow, found: Found) -> None:
