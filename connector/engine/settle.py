@@ -195,14 +195,14 @@ def _settle_units(
     doubtful, proven = trust.doubtful, trust.proven  # looked up once: this loop sees every value of a first sync
     for unit, source_print in settlement.units.items():
         if doubtful and settled.get(unit) != shown.get(unit):
-            _was_on_both(base, unit, settled.get(unit, ABSENT))
+            _was_on_both(base, unit, settled.get(unit, ABSENT), shown)
             if unit in settlement.halves and unit in shown:
                 _typed_over(work, link, base, unit, settlement, target, shown[unit])
         elif unit in settlement.shared:
             _settle_half(work, link, base, unit, settlement, target, settled, values)
-        elif unit == "lines" or unit not in settled or unit not in shown:
+        elif unit == "lines" or unit not in settled:
             continue
-        elif unit not in settlement.blank or is_blank(shown[unit]):
+        elif unit not in settlement.blank or is_blank(shown.get(unit, settled[unit])):
             base.prints[unit] = _pair(target, source_print, work.shape.print(unit, settled[unit], target, link))
             if base.doubted or not proven:
                 _doubt(base, unit, target, trust)
@@ -216,9 +216,13 @@ def _doubt(base: Base, unit: str, target: Side, trust: Trust) -> None:
     base.doubted = base.doubted - {place} if trust.proven else base.doubted | {place}
 
 
-def _was_on_both(base: Base, unit: str, sent: bytes) -> None:
-    """What was sent may have been on both sides: whichever is empty is not filled as if it never held a value."""
-    if unit not in base.prints and not is_blank(sent):
+def _was_on_both(base: Base, unit: str, sent: bytes, shown: Mapping[str, bytes]) -> None:
+    """What was sent may have been on both sides: whichever is empty is not filled as if it never held a value.
+
+    Where the target shows what has no image (row 16), it was typed over what nobody can tell from the base or from what
+    was sent: who types the old value again, on either side, looks as if nobody had touched it (0013).
+    """
+    if unit not in shown if unit in base.prints else not is_blank(sent):
         base.doubted = base.doubted | {(unit, True), (unit, False)}
 
 

@@ -477,6 +477,25 @@ def test_row_8_who_is_back_at_the_base_from_before_a_write_that_was_given_up_has
         assert court.rules() == broken
 
 
+@pytest.mark.parametrize(("state", "broken"), [("lead", set()), ("former", {"I7"})])
+def test_i7_what_stood_there_before_what_has_no_image_is_shown_to_nobody(state: str, broken: set[str]) -> None:
+    with opened(policy="one-way-report") as court:
+        left, right = company(court, state="customer")
+        court.judge.run_ended(report(created=1))
+        court.world.erp.edit("customers", right, blocked=True)
+        court.read(RIGHT, "account", right)
+        court.write(LEFT, "account", UPDATE, left, "t9", lost=True, state="former")
+        court.world.crm.edit("companies", left, state=state, phone="v2")
+        court.read(LEFT, "account", left)
+        court.judge.ledger.left_open(set())
+        look(court, left, right)
+        court.judge.run_ended(report())
+        court.world.crm.edit("companies", left, state="customer")
+        court.read(LEFT, "account", left)
+        court.write(LEFT, "account", UPDATE, left, state="former")
+        assert court.rules() == broken
+
+
 @pytest.mark.parametrize("agreed", [True, False])
 def test_i4_what_a_create_left_empty_is_a_base_though_its_answer_was_lost(court: Court, agreed: bool) -> None:
     right = court.world.erp.add("customers", customer("Acme", tel=None if agreed else "v1"))

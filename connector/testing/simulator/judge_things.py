@@ -185,6 +185,10 @@ class Held:
         """The token of our write that brought what the unit showed after that touch; empty where a person did."""
         return next((token for at, token in reversed(self.via.get(unit, ())) if at <= number), "")
 
+    def told_by_an_answer(self) -> dict[str, Edit]:
+        """Of what it shows, what an answer tells: not what stood there before something that has no image (row 16)."""
+        return {unit: edit for unit, edit in self.shows.items() if unit not in self.dark}
+
     def __str__(self) -> str:
         return f"{self.entity} {self.identity} ({self.side} {self.key})"
 

@@ -115,7 +115,7 @@ class Ledger(Values):
         """An answer said that a write was done, and did not show the record."""
         held = self.records.get((side, entity, key))
         if held is not None:
-            self._notice(held, held.shows, self.number)
+            self._notice(held, held.told_by_an_answer(), self.number)
 
     def answered(self, tokens: Collection[str]) -> None:
         """An answer told this process that these writes were done; nobody else, until it has written that down."""
@@ -246,7 +246,7 @@ class Ledger(Values):
             if touch.kind == "restore":
                 for edit, mate in self.agreeing(thing):  # what it shows again may be what the other side got meanwhile
                     agree(edit, mate)
-        held.versions.append((self.number, touch.after, dict(held.shows)))
+        held.versions.append((self.number, touch.after, held.told_by_an_answer()))
         if touch.version is not None:
             held.made[touch.version] = self.number
         return change
