@@ -152,11 +152,15 @@ class Drafter(Rows):
         self.conflict(thread.link.id, unit, HELD, prints, detail)
 
     def _end_doubts(self, thread: Thread, plan: ItemPlan) -> bool:
-        """Both sides were looked at: what agrees is agreed, whoever wrote it, and what was overwritten is named."""
+        """Both sides were looked at: what agrees is agreed, whoever wrote it, and what was overwritten is named.
+
+        What a write is made of agrees when that is done, and not before.
+        """
         base = thread.base
         undecided = (Verb.CONFLICT, Verb.DEFER)
         still = {unit.unit.name for unit in plan.units if unit.decision.verb in undecided} | thread.held
-        ended = {(unit, left) for unit, left in base.doubted if unit not in still}
+        sources = {(unit.unit.name, unit.decision.verb.target is Side.RIGHT) for unit in plan.units if unit.values}
+        ended = {place for place in base.doubted if place[0] not in still and place not in sources}
         base.doubted -= ended
         return bool(ended)
 

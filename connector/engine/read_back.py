@@ -69,6 +69,7 @@ def read_back(
             settle_intent(work, row, record, found, at, None if work.is_last_ours(side, record) else Trust.ALIKE)
         else:
             settle_part(work, row, record, found)
+            doubt_source(work, row, found, shown=True)
             drop(work, row, found, at, "outcome unknown, read again")
 
 

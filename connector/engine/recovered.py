@@ -182,18 +182,20 @@ def settle_gone(work: Work, row: IntentRow, found: Found) -> None:
     found.updates[link.id] = settle_unseen(work, link, base, settlement, row.side, sent)
 
 
-def doubt_source(work: Work, row: IntentRow, found: Found) -> None:
-    """Its target shows nothing: what it was written from may have been on both sides, and been typed over since.
+def doubt_source(work: Work, row: IntentRow, found: Found, *, shown: bool = False) -> None:
+    """It is given up: what it was written from may have been on both sides, or get there yet, and be typed over.
 
     Where the base knows nothing of that, what is typed back looks as if nobody had touched it: it is named when it is
-    overwritten (0013).
+    overwritten (0013). shown: its target was read, and told what is to be named of merged values (see `settle`).
     """
-    if row.op != Op.UPDATE or thaw(row.context).retire:
+    settlement = thaw(row.context)
+    if row.op != Op.UPDATE or settlement.retire:
         return
+    units = {unit for unit in row.fields.split(",") if unit} - set(settlement.shared if shown else ())
     link = found.updates.get(row.link, found.links[row.link])
     layout = work.layouts.get(link.layout, ())
     base = unpack(link.base, layout)
-    base.doubted = base.doubted | {(unit, row.side is Side.RIGHT) for unit in row.fields.split(",") if unit}
+    base.doubted = base.doubted | {(unit, row.side is Side.RIGHT) for unit in units}
     found.updates[link.id] = replace(link, base=pack(base, layout))
 
 

@@ -211,9 +211,14 @@ def _settle_units(
 
 
 def _doubt(base: Base, unit: str, target: Side, trust: Trust) -> None:
-    """Note whether what the target shows was written by us beyond doubt: if not, it is named when it is overwritten."""
-    place = (unit, target is Side.LEFT)
-    base.doubted = base.doubted - {place} if trust.proven else base.doubted | {place}
+    """Note whether what the target shows was written by us beyond doubt: if not, it is named when it is overwritten.
+
+    If it was, both sides agree by that, and nothing of the unit is in doubt any more.
+    """
+    if trust.proven:
+        base.doubted = base.doubted - {(unit, True), (unit, False)}
+    else:
+        base.doubted = base.doubted | {(unit, target is Side.LEFT)}
 
 
 def _was_on_both(base: Base, unit: str, sent: bytes, shown: Mapping[str, bytes]) -> None:

@@ -9,7 +9,7 @@ from judge_world import NOTHING, Court, company, ids, opened, order, positions, 
 
 from connector.errors import DeniedError
 from connector.merge.functions import FUNCTIONS
-from connector.model.records import Op
+from connector.model.records import Key, Op
 from connector.model.rows import IntentRow, IntentState
 from connector.model.values import Side, maybe, shown_value
 from connector.testing.simulator.judge_values import told
@@ -408,9 +408,7 @@ def test_i4_what_a_process_brought_and_did_not_write_down_is_no_base_for_one_tha
     left, right = company(court, phone="v1")
     court.judge.run_ended(report(created=1))
     court.world.crm.edit("companies", left, phone="v2")
-    with court.world.store.begin() as tx:
-        kind = court.world.specs["account"].kind
-        tx.put_intents([IntentRow("t", kind, 1, RIGHT, "update", right, left, b"", b"", "phone", None, SENT, 1.0, 1.0)])
+    note_sent(court, "t", RIGHT, right, left)
     court.judge.process = "slow"
     court.read(LEFT, "account", left)
     court.write(RIGHT, "account", UPDATE, right, token="t", tel="v2")
@@ -429,6 +427,14 @@ def test_i4_what_a_process_brought_and_did_not_write_down_is_no_base_for_one_tha
     court.lose(RIGHT, "account", right, "phone", {"phone": "v3"})
     court.write(RIGHT, "account", UPDATE, right, tel="v2")
     assert ("I4" in court.rules()) is bool(settled)
+
+
+def note_sent(court: Court, token: str, side: Side, key: Key, source: Key) -> None:
+    """The store says that this write is sent."""
+    kind = court.world.specs["account"].kind
+    row = IntentRow(token, kind, 1, side, "update", key, source, b"", b"", "phone", None, SENT, 1.0, 1.0)
+    with court.world.store.begin() as tx:
+        tx.put_intents([row])
 
 
 def forget(court: Court, token: str) -> None:
@@ -494,6 +500,36 @@ def test_i7_what_stood_there_before_what_has_no_image_is_shown_to_nobody(state: 
         court.read(LEFT, "account", left)
         court.write(LEFT, "account", UPDATE, left, state="former")
         assert court.rules() == broken
+
+
+@pytest.mark.parametrize("given_up", [True, False])
+def test_i4_what_was_given_up_before_it_left_is_no_base_though_its_sender_was_answered(given_up: bool) -> None:
+    with opened(policy="manual") as court:
+        left, right = company(court, phone="v1")
+        court.judge.run_ended(report(created=1))
+        court.world.erp.edit("customers", right, tel="v2")
+        note_sent(court, "t9", LEFT, left, right)
+        court.judge.process = "slow"
+        court.judge.run_begins()
+        court.read(RIGHT, "account", right)
+        court.read(LEFT, "account", left)
+        court.judge.process = "next"
+        court.judge.run_begins()
+        look(court, left, right)
+        if given_up:
+            forget(court, "t9")
+        court.judge.run_ended(report())
+        court.judge.process = "slow"
+        court.write(LEFT, "account", UPDATE, left, "t9", phone="v2")
+        forget(court, "t9")
+        court.judge.run_ended(DeniedError("it was overtaken") if given_up else report(updated=1))
+        court.judge.process = ""
+        court.world.erp.edit("customers", right, tel="v1")
+        court.read(LEFT, "account", left)
+        court.read(RIGHT, "account", right)
+        court.lose(RIGHT, "account", right, "phone", {"phone": "v1"})
+        court.write(RIGHT, "account", UPDATE, right, tel="v2")
+        assert court.rules() == (set() if given_up else {"I4"})
 
 
 @pytest.mark.parametrize("agreed", [True, False])

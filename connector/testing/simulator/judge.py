@@ -236,10 +236,12 @@ class Judge:
             self.verdicts.find("counts", str(result))
         self._cursors()
         alive = isinstance(result, Report)
-        if self.ledger.open or not alive:
+        unsent = self._left.get(self.process, set()) - self.ledger.calls.keys()
+        if self.ledger.open or unsent or not alive:
             intents = self._intents()
             rows = {row.token for row in intents}
             self.ledger.left_open(rows)
+            self.ledger.lost |= unsent - rows
             # What it had sent, and never wrote down that it was done, has no known outcome.
             self._unsure(() if alive else rows & self.ledger.calls.keys())
             self.writes.left_open(intents)

@@ -29,7 +29,8 @@ class Ledger(Values):
     """Fed with every touch, every answer and every write that is sent. process: which process is running now.
 
     open, were_open: tokens of writes whose outcome is not known now, and was not when this run began. lost: those of
-    which it never was: nobody was shown what they had brought until they were given up. told: token -> the process that
+    which it never was: nobody was shown what they had brought until they were given up, or they had not left yet, and
+    their sender wakes up later. told: token -> the process that
     an answer told it was done, and that is not over.
     """
 
