@@ -290,3 +290,25 @@ def test_i26_what_refers_to_a_merged_record_does_not_wait_when_its_survivor_is_l
     assert {(rule, what.split(":")[0]) for rule, what in found} == (
         {("I26", "order O1 (left D00001)")} if broken and told else set()
     )
+
+
+@pytest.mark.parametrize("told", ["plan account", "sync account crash=6", "sync account"])
+@pytest.mark.parametrize("broken", [False, True])
+def test_i26_a_merge_told_from_the_beginning_is_known_only_if_that_run_came_to_its_end(
+    monkeypatch: pytest.MonkeyPatch, told: str, broken: bool
+) -> None:
+    if broken:
+        monkeypatch.setattr(endings, "lead_on", lambda *_: None)
+    # The second page of a first list shows what has ended; a list that begins anew leaves it out.
+    script = ["add erp account N1", "add erp account N2", "add erp account N3 parent=0", "merge erp account 0 into 1"]
+    found = Setup("cuis", "manual").play([*script, "fault erp changes empty", told]).findings
+    assert {rule for rule, _ in found} == ({"I26"} if broken and told == "sync account" else set())
+
+
+@pytest.mark.parametrize("lost", ["plan account", "sync account crash=6"])
+def test_i26_a_merge_that_a_lost_run_was_told_of_is_known_as_soon_as_a_feed_tells_it_again(
+    monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    monkeypatch.setattr(endings, "lead_on", lambda *_: None)
+    found = Setup("cuis", "manual").play([*LED_ON, "merge crm account 2 into 1", lost, "sync account"]).findings
+    assert {(rule, what.split(":")[0]) for rule, what in found} == {("I26", "order O1 (left D00001)")}

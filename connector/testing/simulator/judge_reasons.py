@@ -89,12 +89,13 @@ class Reasons:
     def _resolved(self, waits: str) -> Held | None:
         """What a record without a link, that a row waits for, was merged into, if that is linked: children resolve to
         it (2.2, G). None where no feed told of the merge, or the store that knew was lost; and where the survivor had
-        ended on the way and came back (Z): what has ended proves that nothing comes.
+        ended on the way and came back (Z): what has ended proves that nothing comes. A run that died or was stopped,
+        and a plan, leave the cursors where they were (3.1, 0002): from the beginning no feed tells the next of it.
         """
         kind, where, key = waits.rsplit("/", 2)
         side, entity = Side(where), next(name for name, spec in self.ledger.specs.items() if spec.kind == kind)
         first = self.ledger.records.get((side, entity, key))
-        if first is None or self.writes.restored or not first.told or is_left_out(self.world, first):
+        if first is None or self.writes.restored or not first.heard or is_left_out(self.world, first):
             return None
         if self.world.look("links_by_key", kind, side, [key]):
             return None

@@ -143,7 +143,7 @@ class Held:
 
     token: of the write that made it, if we did. seen: process -> number of the newest touch of this record that an
     answer showed it; known, told: process -> when an answer first showed it alive, and first said it has ended.
-    ended: how, if it did.
+    heard: whether a run that left what it was told to the next was told that it has ended. ended: how, if it did.
     was_removed: a person deleted it, whatever came later; back: the touch that brought it back last. last, at: its
     newest touch, and when that was. changed, moved: when anybody but us changed it last, and the number of that touch.
     """
@@ -168,6 +168,7 @@ class Held:
     seen: dict[str, int] = field(default_factory=dict)
     known: dict[str, int] = field(default_factory=dict)
     told: dict[str, int] = field(default_factory=dict)
+    heard: bool = False
     ended: Literal["", "removed", "merged", "deleted by us"] = ""
     was_removed: bool = False
     back: int = 0

@@ -242,6 +242,7 @@ class Ledger(Values):
             if touch.kind == "restore":
                 held.ended, held.into, held.back = "", None, self.number
                 held.told.clear()
+                held.heard = False
                 held.known.clear()  # nobody has been shown it since it is back
             self.refresh(change)
             if touch.kind == "restore":

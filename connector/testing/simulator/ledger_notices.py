@@ -16,16 +16,21 @@ Place = tuple[Side, Key]
 
 @dataclass(slots=True)
 class Notices:
-    """Of one run. edits, records: those that no answer had shown there, or alive, before; shown: all it was shown."""
+    """Of one run. edits, records: those that no answer had shown there, or alive, before; shown: all it was shown.
+
+    ended: records of which it was told that they have ended, and when.
+    """
 
     edits: list[tuple[Edit, Place]] = field(default_factory=list)
     shown: set[tuple[Edit, Place]] = field(default_factory=set)
     records: list[Held] = field(default_factory=list)
+    ended: list[tuple[Held, int]] = field(default_factory=list)
 
     def met(self, held: Held, process: str, number: int, *, gone: bool) -> None:
         """An answer showed this record, or said that it has ended."""
         if gone:
             held.told.setdefault(process, number)
+            self.ended.append((held, number))
         elif process not in held.known:
             held.known[process] = number
             self.records.append(held)
@@ -39,6 +44,8 @@ class Notices:
     def keep(self, number: int) -> None:
         """The run is over, and what it was told is known to the next."""
         self._note(self.shown, number)
+        for held, at in self.ended:
+            held.heard = held.heard or at >= held.back
 
     def _note(self, told: Iterable[tuple[Edit, Place]], number: int) -> None:
         for edit, place in told:
