@@ -164,3 +164,26 @@ def positions(*lines: tuple[str, str, str], **ids: str) -> list[dict[str, Any]]:
 
 def ids(court: Court, key: Key) -> dict[str, str]:
     return {row["text"]: row["no"] for row in court.world.erp.get("orders", key)["positions"]}
+
+
+def contest(court: Court, wait: float = 0.0) -> tuple[Key, Key]:
+    """A company whose phone was v1 on both sides, and was changed to v2 on the left and, later, to v3 on the right."""
+    left, right = company(court, phone="v1")
+    court.world.crm.edit("companies", left, phone="v2")
+    court.world.clock.advance(wait)
+    court.world.erp.edit("customers", right, tel="v3")
+    court.read(Side.LEFT, "account", left)
+    court.read(Side.RIGHT, "account", right)
+    return left, right
+
+
+def give_up(court: Court, side: Side, key: Key, here: str, there: str) -> None:
+    """Overwrite the phone of that side, and say so in the journal."""
+    court.lose(side, "account", key, "phone", {"phone": here})
+    court.write(side, "account", Op.UPDATE, key, **{"phone" if side is Side.LEFT else "tel": there})
+
+
+def resolve(court: Court, loser: Side, left: Key, right: Key) -> set[str]:
+    """Carry one phone across; the rules found broken."""
+    give_up(court, loser, *((left, "v2", "v3") if loser is Side.LEFT else (right, "v3", "v2")))
+    return court.rules(rest=True)
