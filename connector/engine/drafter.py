@@ -162,6 +162,7 @@ class Drafter(Rows):
         sources = {(unit.unit.name, unit.decision.verb.target is Side.RIGHT) for unit in plan.units if unit.values}
         ended = {place for place in base.doubted if place[0] not in still and place not in sources}
         base.doubted -= ended
+        base.brought = {(unit, value) for unit, value in base.brought if unit in still}
         return bool(ended)
 
     def _unit(self, thread: Thread, plan: UnitPlan) -> None:

@@ -196,6 +196,9 @@ def doubt_source(work: Work, row: IntentRow, found: Found, *, shown: bool = Fals
     layout = work.layouts.get(link.layout, ())
     base = unpack(link.base, layout)
     base.doubted = base.doubted | {(unit, row.side is Side.RIGHT) for unit in units}
+    sent = work.shape.encodings(sent_of(work, row))
+    brought = {(unit, work.shape.print(unit, sent[unit], row.side, link.id)) for unit in units & sent.keys()}
+    base.brought = base.brought | brought
     found.updates[link.id] = replace(link, base=pack(base, layout))
 
 

@@ -196,6 +196,8 @@ def _settle_units(
     for unit, source_print in settlement.units.items():
         if doubtful and settled.get(unit) != shown.get(unit):
             _was_on_both(base, unit, settled.get(unit, ABSENT), shown)
+            if unit in settled and unit not in shown:
+                base.brought = base.brought | {(unit, work.shape.print(unit, settled[unit], target, link))}
             if unit in settlement.halves and unit in shown:
                 _typed_over(work, link, base, unit, settlement, target, shown[unit])
         elif unit in settlement.shared:

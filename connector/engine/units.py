@@ -120,6 +120,7 @@ class Units:
             no_image=frozenset(no_image),
             unlinked=frozenset(waits),
             doubted=_doubted(base, unit),
+            brought=frozenset(side for side in SIDES if base.brought and (unit.name, now[side]) in base.brought),
         )
         return cell, carried, reason, waits
 

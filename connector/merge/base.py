@@ -43,6 +43,7 @@ class _Tail(msgspec.Struct, array_like=True):
     sealed: dict[str, bytes]
     writes: list[Written] = []
     doubted: list[tuple[str, bool]] = []
+    brought: list[tuple[str, bytes]] = []
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -56,7 +57,8 @@ class Base:
     remapped: units that the record's last agreement did not cover as they are read now. writes: our latest ones.
     doubted: (unit, left) where that side's value was taken for what we wrote, and somebody may have typed the same; or
     where what we wrote from may have been agreed on; or where a value showed that was put off before anything was
-    agreed on. What is overwritten there is named.
+    agreed on. What is overwritten there is named. brought: units, and the print of what a write of unknown outcome was
+    to bring to its target, which showed nothing that could tell.
     """
 
     prints: dict[str, Pair] = field(default_factory=dict)
@@ -65,6 +67,7 @@ class Base:
     remapped: frozenset[str] = frozenset()
     writes: list[Written] = field(default_factory=list)
     doubted: set[tuple[str, bool]] = field(default_factory=set)
+    brought: set[tuple[str, bytes]] = field(default_factory=set)
 
 
 @lru_cache(maxsize=256)
@@ -115,12 +118,13 @@ def pack(base: Base, layout: tuple[str, ...]) -> bytes:
     """One blob for the layout; prints of units outside it are dropped."""
     units, line_fields = _split(layout)
     blob = b"\x01" + _pack_prints(base.prints, units)
-    if base.lines is None and not base.sealed and not base.writes and not base.doubted:
+    if base.lines is None and not base.sealed and not (base.writes or base.doubted or base.brought):
         return blob
     lines = None
     if base.lines is not None:
         lines = [(line.left, line.right, _pack_prints(line.prints, line_fields)) for line in base.lines]
-    return blob + _ENCODER.encode(_Tail(lines, base.sealed, base.writes, sorted(base.doubted)))
+    tail = _Tail(lines, base.sealed, base.writes, sorted(base.doubted), sorted(base.brought))
+    return blob + _ENCODER.encode(tail)
 
 
 def unpack(blob: bytes | None, layout: tuple[str, ...], current: tuple[str, ...] | None = None) -> Base:
@@ -140,6 +144,7 @@ def _leave_out(base: Base, old: frozenset[str], new: frozenset[str]) -> None:
     base.prints = {name: pair for name, pair in base.prints.items() if name not in old}
     base.sealed = {name: value for name, value in base.sealed.items() if name not in old}
     base.doubted = {(name, left) for name, left in base.doubted if name not in old}
+    base.brought = {(name, value) for name, value in base.brought if name not in old}
     base.remapped = new
     for line in base.lines or ():
         line.prints = {name: pair for name, pair in line.prints.items() if LINE + name not in old}
@@ -152,7 +157,8 @@ def _unpack(blob: bytes, layout: tuple[str, ...]) -> Base:
     base = Base(prints)
     if at < len(body):
         tail = _DECODER.decode(body[at:])
-        base.sealed, base.writes, base.doubted = tail.sealed, tail.writes, set(tail.doubted)
+        base.sealed, base.writes = tail.sealed, tail.writes
+        base.doubted, base.brought = set(tail.doubted), set(tail.brought)
         if tail.lines is not None:
             base.lines = [LineBase(left, right, _unpack_prints(p, line_fields)[0]) for left, right, p in tail.lines]
     return base

@@ -24,7 +24,8 @@
 
 Source: sync protocol, section 2.3. Rows 9 and 10 are mirrored for right to left. Two rows are ours: 0, a unit that may
 not travel at all (computed) is kept; and 18, decided by `oscillation` over what `decide` says. Every row that
-overwrites a value a person may have typed names the loser.
+overwrites a value a person may have typed names the loser. A source of one way that is back at its base has changed
+twice where its target shows what a write of unknown outcome was to bring: that is row 9, not 10.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ class Cell:
     newer: the side that is newer beyond doubt. mergeable: the unit's merge function gives a result.
     no_image / unlinked: writing to that side is impossible now (rows 16 and 17).
     doubted: sides whose base is what we wrote there, or what a person typed alike: nobody knows.
+    brought: sides that show what a write of unknown outcome was to bring there.
     """
 
     has_base: bool
@@ -80,6 +82,7 @@ class Cell:
     no_image: frozenset[Side] = frozenset()
     unlinked: frozenset[Side] = frozenset()
     doubted: frozenset[Side] = frozenset()
+    brought: frozenset[Side] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +181,8 @@ def _one_way(unit: Unit, cell: Cell) -> Decision:
     target = Side.RIGHT if unit.flow is Flow.L2R else Side.LEFT
     source_changed = cell.changed_left if target is Side.RIGHT else cell.changed_right
     target_changed = cell.changed_right if target is Side.RIGHT else cell.changed_left
-    if source_changed:
+    if source_changed or target in cell.brought:
+        # What the target shows was its source's, and may be there by our write: back at its base, that changed again.
         return write(target, 9, target if target_changed else None)
     if unit.drift is Drift.IGNORE:
         return Decision(Verb.ADOPT, 10)

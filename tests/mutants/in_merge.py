@@ -283,6 +283,15 @@ IN_MERGE = (
         ("tests/invariants/test_i17_to_i18.py shrank",),
     ),
     Mutant(
+        "what we may have brought is taken for drift",
+        "One way, a source is back at its base from what a write of unknown outcome brought: that is left as drift.",
+        "2.3 row 9, I6",
+        FIELDS,
+        "    if source_changed or target in cell.brought:\n",
+        "    if source_changed:\n",
+        ("tests/unit/merge/test_field_table.py we_may_have_brought", "tests/simulator/test_found.py back_at_its_base"),
+    ),
+    Mutant(
         "line never agreed on is unchanged",
         "A line whose row has no prints yet is dropped with its partner as if nobody had changed it.",
         "2.3, I7",

@@ -100,7 +100,7 @@ def mirror_cell(c: Cell) -> Cell:
     return Cell(
         c.has_base, c.changed_right, c.changed_left, c.agree, c.empty_right, c.empty_left, c.frozen, other(c.chosen),
         other(c.newer), c.mergeable, frozenset(s.other for s in c.no_image), frozenset(s.other for s in c.unlinked),
-        frozenset(s.other for s in c.doubted),
+        frozenset(s.other for s in c.doubted), frozenset(s.other for s in c.brought),
     )  # fmt: skip
 
 
@@ -119,6 +119,14 @@ def test_i7_a_value_that_may_be_a_persons_after_all_is_named_when_it_is_overwrit
         for unit in UNITS:
             sure, named = decide(unit, c), decide(unit, doubtful)
             assert named == replace(sure, loser=sure.loser or sure.verb.target), (unit, c)
+
+
+@pytest.mark.parametrize("drift", Drift)
+def test_one_way_what_we_may_have_brought_is_no_drift_where_its_source_is_back_at_its_base(drift: Drift) -> None:
+    unit, drifted = replace(TWO_WAY, flow=Flow.L2R, drift=drift), cell(True, 0, 1, False)
+    assert decide(unit, replace(drifted, brought=frozenset({R}))) == Decision(Verb.WRITE_RIGHT, 9, R)
+    assert decide(unit, replace(drifted, brought=frozenset({L}))) == decide(unit, drifted)
+    assert decide(unit, replace(drifted, brought=frozenset({R}), agree=True)).verb is Verb.ADOPT
 
 
 def test_i5_deciding_the_mirror_is_the_mirror_of_deciding_for_every_cell() -> None:
