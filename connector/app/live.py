@@ -54,7 +54,7 @@ class Live:
         record, decoded = self.records.get(side), self.decoded.get(side)
         if record is None or decoded is None or record.deleted or record.merged_into is not None:
             return None
-        return shape.whole(shape.encodings(decoded.values), side, self.link.id)
+        return shape.whole(shape.shown(side, decoded, record.fields), side, self.link.id)
 
 
 def read_links(app: App, name: str, links: Iterable[LinkRow]) -> dict[int, Live]:

@@ -61,7 +61,7 @@ def _decode(work: Work, item: Item, refs: dict[tuple[str, Side], set[Key]]) -> N
             continue
         if side not in item.decoded:
             item.decoded[side] = work.decode(side, record)
-            item.encodings[side] = work.shape.encodings(item.decoded[side].values)
+            item.encodings[side] = work.shape.shown(side, item.decoded[side], record.fields)
         if item.link is not None and side not in item.wholes:
             item.wholes[side] = work.shape.whole(item.encodings[side], side, item.link.id)
     for side, decoded in item.decoded.items():

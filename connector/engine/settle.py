@@ -125,7 +125,7 @@ def settle(
     trust: what is known of the record shown. sent: what was written, as the target would show it; not needed for OWN.
     """
     decoded = work.decode(target, record)
-    shown = work.shape.encodings(decoded.values)
+    shown = work.shape.shown(target, decoded, record.fields)
     values = decoded.values if trust is Trust.OWN or sent is None else sent
     settled = shown if trust is Trust.OWN else work.shape.encodings(values)
     _settle_units(work, link.id, base, settlement, target, trust, shown, settled, values)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from hashlib import blake2b
+from typing import Any
 
 from connector.engine.spec import SyncSpec
+from connector.mapping.translate import Decoded
 from connector.mapping.translate import Mapping as SystemMapping
 from connector.merge.base import LINE
 from connector.merge.rules import Unit
@@ -21,6 +24,8 @@ SEPARATOR = b"\x1f"
 FIGURES = ("subtotal", "tax", "total")
 SUM = "="
 """Under this name encodings hold the figures of a document: no unit, but a document whose figures changed changed."""
+HELD = "!"
+"""And under this one what has no canonical form, as its system has it: who types over that changes the record."""
 
 Encodings = Mapping[str, bytes]
 
@@ -96,6 +101,18 @@ class Shape:
             field for unit in spec.units for field in unit.fields if spec.entity.fields[field].ref
         )
 
+    def shown(self, side: Side, decoded: Decoded, fields: Mapping[str, Any] | None) -> dict[str, bytes]:
+        """The encodings of a record as that side shows it, with what could not be read of its units."""
+        found = self.encodings(decoded.values)
+        if decoded.held and fields is not None:
+            mapping = self.spec.systems[side].mapping
+            held = [name for unit in self.spec.units for name in unit.fields if name in decoded.held]
+            if held:
+                raw = [(name, decoded.held[name], mapping.raw_of(name, fields)) for name in held]
+                # A system may send anything: numbers of any size, and texts that no encoding has.
+                found[HELD] = json.dumps(raw, sort_keys=True, default=str).encode()
+        return found
+
     def encodings(self, values: Values) -> dict[str, bytes]:
         """Unit -> encoding. A unit none of whose fields is present is left out."""
         found: dict[str, bytes] = {}
@@ -134,8 +151,7 @@ class Shape:
         """One print of the whole record as that side shows it."""
         get = encodings.get
         parts = [get(name, ABSENT) for name in self.units]
-        if SUM in encodings:
-            parts.append(encodings[SUM])
+        parts += [encodings[name] for name in (SUM, HELD) if name in encodings]
         return self._print(b"\x1e".join(parts), link, person("record", side))
 
     def written(self, values: Values, side: Side, link: int) -> dict[str, bytes]:

@@ -182,7 +182,7 @@ def _take_linked(
     # Not found before, and here again: what was put off when it was missing is decided now, however little it changed.
     known = not forced and (side, record.key) not in work.doubted
     if not gone and known and link.state is LinkState.LINKED and link.layout == work.layout:
-        encodings = work.shape.encodings(work.decode(side, record).values)
+        encodings = work.shape.shown(side, work.decode(side, record), record.fields)
         if work.shape.whole(encodings, side, link.id) == link.prints[side]:
             work.tally.read += 1
             work.tally.add("unchanged")

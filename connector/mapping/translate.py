@@ -97,6 +97,16 @@ class Mapping:
         """The system's field from which a canonical field is read; None where it is derived or not mapped."""
         return next((entry.source for entry in self.spec.entries if name in entry.names), None)
 
+    def raw_of(self, name: str, fields: Fields[str, Any]) -> Any:
+        """What a record has where a canonical field is read from; of lines only what is mapped of each."""
+        source = self.source_of(name)
+        if source is None:
+            return None
+        raw, inner = fields.get(source), self.line_fields.get(source)
+        if inner is None or not isinstance(raw, (list, tuple)):
+            return raw
+        return [{n: item.get(n) for n in sorted(inner)} if isinstance(item, dict) else item for item in raw]
+
     def place(self, fields: Fields[str, Any]) -> tuple[str | None, bool]:
         """(partner, in_scope) of a record, as `decode` gives them, without decoding the rest."""
         partner = None if self.external_key is None else _key(fields.get(self.external_key))

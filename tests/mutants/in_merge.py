@@ -120,6 +120,15 @@ IN_MERGE = (
         ("tests/unit/engine/test_engine_endings.py asked_about_again", "tests/simulator/test_found.py typed_after"),
     ),
     Mutant(
+        "a record without what cannot be read",
+        "A record that a person chose to delete is deleted with what was typed after the choice, and cannot be read.",
+        "I17, 2.3 row 16",
+        "connector/engine/shape.py",
+        "for name in (SUM, HELD) if name in encodings",
+        "for name in (SUM,) if name in encodings",
+        ("tests/unit/engine/test_engine_ended_unread.py", "tests/simulator/test_found.py typed_without_image"),
+    ),
+    Mutant(
         "missing taken for deleted",
         "A record that was not listed is as good as deleted.",
         "I16, 2.2",

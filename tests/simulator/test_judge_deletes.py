@@ -137,6 +137,29 @@ def test_i17_a_person_chose_to_delete_what_it_showed_then(court: Court, typed: s
     assert court.rules() == broken
 
 
+@pytest.mark.parametrize(
+    ("chosen", "later", "broken"),
+    [("54.067", "54.067", set()), ("54.067", "60.001", {"I17"}), ("29.99", "60.001", {"I17"})],
+    ids=["as it was", "another", "none then"],
+)
+@pytest.mark.parametrize("agreed", [True, False], ids=["over what both had", "over an edit"])
+def test_i17_a_person_chose_to_delete_what_no_value_stands_for(
+    agreed: bool, chosen: str, later: str, broken: set[str]
+) -> None:
+    with opened(policy="manual") as court:
+        left, right = company(court)
+        court.world.crm.edit("companies", left, credit_limit="29.99")
+        if agreed:
+            court.world.erp.edit("customers", right, limit="29.99")
+        court.world.erp.remove("customers", right)
+        court.world.crm.edit("companies", left, credit_limit=chosen)
+        court.judge.decided(1, "*", RIGHT)
+        court.world.crm.edit("companies", left, credit_limit=later)
+        court.read(LEFT, "account", left)
+        court.write(LEFT, "account", DELETE, left)
+        assert court.rules() == broken
+
+
 def test_i17_a_person_chose_to_keep_what_is_deleted_by_a_later_choice(court: Court) -> None:
     left, right = company(court, phone="v1")
     court.world.crm.remove("companies", left)

@@ -62,7 +62,7 @@ class Desk:
             mapping = spec.systems[side].mapping
             row = next((r for r in system.rows(mapping.object) if r.key == link.keys[side] and alive(r)), None)
             if row is not None:
-                encodings = shape.encodings(mapping.decode(row.fields).values)
+                encodings = shape.shown(side, mapping.decode(row.fields), row.fields)
                 if unit == "*":
                     found = found.with_(side, shape.whole(encodings, side, link.id))
                 elif unit in encodings:

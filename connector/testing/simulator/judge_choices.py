@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from connector.mapping.translate import Mapping
 from connector.model.records import Key
 from connector.model.rows import HELD, LinkRow
 from connector.model.values import SIDES, Side, Sides
@@ -13,6 +14,7 @@ from connector.testing.simulator.judge_findings import Verdicts
 from connector.testing.simulator.judge_losses import LossRules
 from connector.testing.simulator.judge_rows import MANY, Rows
 from connector.testing.simulator.judge_things import Change, Edit, Held, Thing
+from connector.testing.tables import Fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +127,25 @@ class ChoiceRules:
         choice = self.choices.get((held.side, held.entity, held.key, "*"))
         while choice is not None:
             number = choice.number
-            shows = next((shows for at, _, shows in reversed(held.versions) if at <= number), {})
-            edit = shows.get(unit)
-            if choice.side is held.side.other and edit is not None and self.ledger.same(edit.value, held.now.get(unit)):
+            then = ((fields, shows) for at, fields, shows in reversed(held.versions) if at <= number)
+            fields, shows = next(then, (None, {}))
+            if choice.side is held.side.other and self._shows_that_still(held, unit, fields, shows.get(unit)):
                 return True
             choice = choice.before
         return False
+
+    def _shows_that_still(self, held: Held, unit: str, fields: Fields | None, edit: Edit | None) -> bool:
+        """Whether the unit is as it was then; where no value stands for it (row 16), as its system has it."""
+        if unit not in held.dark:
+            return edit is not None and self.ledger.same(edit.value, held.now.get(unit))
+        rule, mapping = self.ledger.specs[held.entity].unit(unit.split("/")[0]), self._mapping(held)
+        sources = [mapping.source_of(name) for name in rule.fields] if rule is not None else []
+        return fields is not None and all(
+            fields.get(source) == held.fields.get(source) for source in sources if source is not None
+        )
+
+    def _mapping(self, held: Held) -> Mapping:
+        return self.world.specs[held.entity].systems[held.side].mapping
 
     def at_rest(self, entity: str, rows: Rows, names: Callable[[Side, Key], bool]) -> None:
         """I19: no choice is left that was never carried out, where nothing else has happened to the unit since."""

@@ -236,23 +236,32 @@ class WriteRules(LossRules):
         self.verdicts.limit("I16", f"{gone}: whether it was deleted cannot be told, nothing else is there")
         return True
 
+    def _is_unagreed(self, held: Held, edit: Edit) -> bool:
+        """Whether a record shows this edit of a person beyond what was agreed on."""
+        if edit.settled or edit.given_up or is_empty(edit.value) or not edit.typed:
+            return False
+        return not (self.leaves_no_trace(held.entity, edit) or edit.was_merged)
+
     def _unsettled(self, change: Change) -> None:
-        """I17: nothing goes with a deleted record that the other side never had, nor a person saw who chose so."""
+        """I17: nothing goes with a deleted record that the other side never had, nor a person saw who chose so.
+
+        What no value stands for (row 16) is a difference whatever stood there before.
+        """
         held = change.held
         units = {unit.name for unit in self.world.specs[held.entity].units}
         for unit, edit in held.shows.items():
             if unit.split("/")[0] not in units:
                 continue  # no part of the sync just now
-            if edit.settled or self._is_local(held, unit) or edit.given_up or is_empty(edit.value) or not edit.typed:
+            if self._is_local(held, unit) or not (unit in held.dark or self._is_unagreed(held, edit)):
                 continue
-            if self.leaves_no_trace(held.entity, edit) or edit.was_merged:
-                continue  # the record is as it was agreed on
             if self.winners.was_seen(held, unit):
                 continue
-            what = f"{held}: deleted with {edit}, which was never on the other side"
+            shown = f"what no value stands for in {unit}" if unit in held.dark else f"{edit}"
+            since = held.moved if unit in held.dark else held.since.get(unit, 0)
+            what = f"{held}: deleted with {shown}, which was never on the other side"
             if str(change.touch.token) in self.earlier:
                 self.verdicts.limit("I17", f"{what}: its mapping was another one then")
-            elif self.in_window(change, held.since.get(unit, 0)):
+            elif self.in_window(change, since):
                 edit.given_up = "window"
                 self.verdicts.narrow("I17", what)
             else:
