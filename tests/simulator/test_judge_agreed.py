@@ -8,7 +8,6 @@ from judge_world import NOTHING, Court, company, ids, opened, order, positions, 
 from connector.errors import DeniedError
 from connector.merge.functions import FUNCTIONS
 from connector.model.records import Op
-from connector.model.rows import IntentState
 from connector.model.values import Side, shown_value
 from connector.testing.simulator.judge_values import told
 from connector.testing.simulator.systems import Trick
@@ -16,7 +15,6 @@ from connector.testing.world import account, customer
 
 LEFT, RIGHT = Side.LEFT, Side.RIGHT
 CREATE, UPDATE, DELETE = Op.CREATE, Op.UPDATE, Op.DELETE
-SENT = IntentState.SENT
 
 
 @pytest.mark.parametrize(("result", "found"), [("24", set()), ("34", {"I7"})])

@@ -14,7 +14,7 @@ from connector.testing.store import MemoryStore
 from connector.testing.world import account
 
 LEFT, RIGHT = Side.LEFT, Side.RIGHT
-CREATE, UPDATE, DELETE = Op.CREATE, Op.UPDATE, Op.DELETE
+CREATE, UPDATE = Op.CREATE, Op.UPDATE
 
 
 @pytest.mark.parametrize("policy", ["crm-wins", "erp-wins", "manual"])

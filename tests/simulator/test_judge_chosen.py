@@ -12,7 +12,7 @@ from connector.model.rows import ConflictRow
 from connector.model.values import Side, Sides
 
 LEFT, RIGHT = Side.LEFT, Side.RIGHT
-CREATE, UPDATE, DELETE = Op.CREATE, Op.UPDATE, Op.DELETE
+UPDATE, DELETE = Op.UPDATE, Op.DELETE
 
 
 def choose(court: Court, link: int, unit: str, side: Side) -> None:

@@ -14,7 +14,7 @@ from connector.model.values import Side, maybe
 from connector.testing.world import customer
 
 LEFT, RIGHT = Side.LEFT, Side.RIGHT
-CREATE, UPDATE, DELETE = Op.CREATE, Op.UPDATE, Op.DELETE
+CREATE, UPDATE = Op.CREATE, Op.UPDATE
 SENT = IntentState.SENT
 
 

@@ -18,7 +18,7 @@ from connector.testing.simulator.simulation import Simulation
 from connector.testing.world import account, customer
 
 LEFT, RIGHT = Side.LEFT, Side.RIGHT
-CREATE, UPDATE, DELETE = Op.CREATE, Op.UPDATE, Op.DELETE
+CREATE, UPDATE = Op.CREATE, Op.UPDATE
 
 
 # ------------------------------------------------------------------------------------------- the policy, rows 6-8
