@@ -112,7 +112,7 @@ IN_OUTCOMES = (
     Mutant(
         "a doubt ends with a write that is not done yet",
         "What a write is made of counts as agreed on when it is planned, though the target may refuse it.",
-        "0013, I7",
+        "3.3, I7",
         "connector/engine/drafter.py",
         "if place[0] not in still and place not in sources}",
         "if place[0] not in still}",
