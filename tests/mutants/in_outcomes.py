@@ -134,7 +134,7 @@ IN_OUTCOMES = (
         "connector/engine/settle.py",
         "    if unit not in shown if unit in base.prints else not is_blank(sent):\n",
         "    if unit not in base.prints and not is_blank(sent):\n",
-        ("tests/simulator/test_found.py typed_back_at_the_source",),
+        ("tests/unit/engine/test_engine_edits.py what_has_no_image",),
     ),
     Mutant(
         "what has no image over a done write leaves the base",

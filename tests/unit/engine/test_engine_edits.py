@@ -355,6 +355,26 @@ def test_what_is_typed_over_a_merged_value_of_which_nobody_knows_is_named(tmp_pa
     world.store.close()
 
 
+def test_who_types_the_old_value_again_over_what_has_no_image_and_a_write_nobody_knows_of_is_named(
+    tmp_path: Path,
+) -> None:
+    blind = replace(FULL, conditional_write=False, idempotency=0.0)
+    world = make_world(tmp_path, blind, blind)
+    left, right = linked(world)
+    world.erp.edit("customers", right, blocked=True)
+    world.crm.fail("write", UncertainError("lost"), after=True)
+    world.sync()
+    world.crm.edit("companies", left, state="lead")
+    world.clock.advance(4000)
+    world.sync()
+    world.crm.edit("companies", left, state="customer")
+    world.sync()
+    assert world.crm.get("companies", left)["state"] == "former"
+    lines = [row for row in world.look("journal", None, None, None, 100) if row.event == "overwritten"]
+    assert [(row.side, row.fields) for row in lines] == [(Side.LEFT, "status")]
+    world.store.close()
+
+
 @pytest.mark.parametrize("refuser", list(Side))
 def test_a_merge_that_one_side_refuses_reaches_it_later_without_counting_an_edit_twice(
     world: World, refuser: Side
