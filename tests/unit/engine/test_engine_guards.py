@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
+from moments import at_the_first_write
 
 from connector.errors import Halted, UncertainError
 from connector.merge.guards import Limit, Limits
@@ -77,18 +78,6 @@ def test_an_edit_that_waited_behind_an_open_write_is_counted_by_the_run_that_rec
     assert sorted((row["tel"], row["mail"] or "") for row in rows) == [("2", ""), ("2", ""), ("2", "a@b.example")]
 
 
-def _while_writing(world: World, act: Callable[[], object]) -> None:
-    """Something happens when the ERP is written to for the first time."""
-    original = world.erp.write
-
-    def write(name: str, writes: object) -> object:
-        world.erp.write = original  # type: ignore[method-assign]
-        act()
-        return original(name, writes)  # type: ignore[arg-type]
-
-    world.erp.write = write  # type: ignore[method-assign,assignment]
-
-
 def _hint(world: World, keys: Sequence[Key], due: float) -> None:
     kind = world.specs["account"].kind
     with world.store.begin() as tx:
@@ -108,7 +97,7 @@ def test_an_edit_that_comes_up_while_a_run_works_counts_with_those_before(world:
         tx.set_cursor(world.specs["account"].kind, Side.LEFT, world.crm.changes("companies", feed).cursor)
     _hint(world, keys[1 : 1 + late], world.clock.now() + 60)
     world.crm.edit("companies", keys[0], phone="2")
-    _while_writing(world, lambda: world.clock.advance(61))
+    at_the_first_write(world, lambda: world.clock.advance(61))
     if late == 1:
         world.sync()
     else:
@@ -127,7 +116,7 @@ def test_a_record_that_is_looked_at_again_in_a_run_counts_once(world: World) -> 
     pairs = world.pairs()
     for key in keys[:2]:
         world.crm.edit("companies", key, phone="2")
-    _while_writing(world, lambda: [world.erp.edit("customers", pairs[key], mail="a@b.example") for key in keys[:2]])
+    at_the_first_write(world, lambda: [world.erp.edit("customers", pairs[key], mail="a@b.example") for key in keys[:2]])
     world.sync()
     assert sorted(row["tel"] for row in world.erp.live("customers").values()) == ["1", "2", "2"]
 
@@ -145,7 +134,7 @@ def test_references_that_waited_for_what_a_run_creates_are_no_edits_that_come_up
     pairs = world.pairs()
     assert {world.erp.get("customers", pairs[key])["group_of"] for key in keys[:3]} == {pairs[parent]}
     # What was typed beside the reference is an edit like any other.
-    _while_writing(copy, lambda: [copy.crm.edit("companies", key, phone="2") for key in keys[:3]])
+    at_the_first_write(copy, lambda: [copy.crm.edit("companies", key, phone="2") for key in keys[:3]])
     with pytest.raises(Halted, match="would change 4 of 5 records in erp, at most 1"):
         copy.sync()
     copy.store.close()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
+from moments import at_the_first_write
 
 from connector.engine import sync as sync_module
 from connector.engine.saved import Wanted
@@ -30,18 +29,6 @@ def hint(world: World, *keys: Key) -> None:
     kind, at = world.specs["account"].kind, world.clock.now()
     with world.store.begin() as tx:
         tx.put_hints([HintRow(kind, Side.LEFT, key, None, "webhook", at, first=at) for key in keys])
-
-
-def at_the_first_write(world: World, act: Callable[[], object]) -> None:
-    """Something happens right before the ERP is written to."""
-    original = world.erp.write
-
-    def write(name: str, writes: object) -> object:
-        world.erp.write = original  # type: ignore[method-assign]
-        act()
-        return original(name, writes)  # type: ignore[arg-type]
-
-    world.erp.write = write  # type: ignore[method-assign,assignment]
 
 
 def phones(world: World) -> list[str]:
