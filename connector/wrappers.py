@@ -142,7 +142,8 @@ class Budgeted(Chunked):
 
 
 class _RestingError(TransientError):
-    """A system is left alone. worked: it answered before; one that never did is not waited for."""
+    """A system is left alone. worked: it may come back; one that never answered, or not after a rest, is not waited
+    for."""
 
     def __init__(self, message: str, after: float, worked: bool) -> None:
         super().__init__(message, after)
@@ -198,7 +199,8 @@ class Breaker(Wrapper):
     """After `failures` connection failures in a row, fails fast for `rest` seconds; then one call tries the system.
 
     A connection failure is an UncertainError, or a TransientError without a wait of the system's own. While open it
-    raises TransientError with the seconds left and what went wrong last.
+    raises TransientError with the seconds left and what went wrong last. A rest is waited for once: where the call
+    after it fails as well, the others fail at once instead of each waiting out rests of its own.
     """
 
     def __init__(self, inner: Adapter, system: str, clock: Clock, *, failures: int = 5, rest: float = 30.0) -> None:
@@ -210,6 +212,7 @@ class Breaker(Wrapper):
         self._failed = 0
         self._open_until = float("-inf")
         self._worked = False
+        self._trying = False
         self._last = ""
 
     def around(self, call: Call, go: Callable[[], T]) -> T:
@@ -241,11 +244,13 @@ class Breaker(Wrapper):
                 said = f"{self._last} It failed {self._failed} times and is left alone for {wait:.0f} s."
                 raise _RestingError(said, wait, self._worked)
             self._open_until = now + self._rest  # this call tries it; the others wait for its answer
+            self._trying = True
 
     def _failure(self, error: ConnectorError) -> None:
         with self._lock:
             self._failed += 1
             self._last = str(error)
+            self._worked = self._worked and not self._trying
             if self._failed >= self._allowed:
                 self._open_until = self._clock.now() + self._rest
 
@@ -253,6 +258,7 @@ class Breaker(Wrapper):
         with self._lock:
             self._failed = 0
             self._worked = True
+            self._trying = False
 
 
 class Logged(Wrapper):

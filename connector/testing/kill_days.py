@@ -23,7 +23,9 @@ from connector.testing.crash_picture import compared
 from connector.testing.kill import Death
 from connector.testing.kill_site import SETTLE, Site, running
 
-TRIES = 12
+PATIENCE = 120.0
+"""Seconds until nothing may be open any more: a system that was killed is left alone for half a minute."""
+
 LINES = 3
 DONE = (0, 4)
 """Exit codes of a run that went to its end; 4: something waits for a person."""
@@ -83,14 +85,16 @@ def finish(site: Site) -> int:
     Raises RuntimeError when that never is.
     """
     clock = SystemClock()
-    said = ""
-    for tries in range(1, TRIES + 1):
-        ran = site.command("sync")
-        said = ran.said
-        if ran.code in DONE and not site.is_open():
-            return tries
+    end = clock.now() + PATIENCE
+    tries = 1
+    ran = site.command("sync")
+    while ran.code not in DONE or site.is_open():
+        if clock.now() > end:
+            raise RuntimeError(f"not done after {tries} runs and {PATIENCE:.0f} seconds: {ran.said}")
         clock.sleep(SETTLE * 1.1)
-    raise RuntimeError(f"not done after {TRIES} runs: {said}")
+        ran = site.command("sync")
+        tries += 1
+    return tries
 
 
 def campaign(folder: Path, *, kills: int, seed: int = 1, servers: int = 0, state: str | None = None) -> KillReport:

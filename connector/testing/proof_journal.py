@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ast
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from hashlib import blake2b
 from pathlib import Path
@@ -20,24 +21,52 @@ SIMULATOR = "testing/simulator/"
 def codes() -> dict[str, str]:
     """Of every part of a proof, the fingerprint of the code it stands on.
 
-    Only the seeds stand on the simulator: when its judge is mended, the crash matrix and the kills still hold.
+    The seeds and the crash matrix run in memory and stand on what they import. The kills run the whole program, which
+    finds some of its parts by name only: they stand on all of it but the simulator.
     """
-    program = fingerprint(without=SIMULATOR)
-    return {Seeds.part: fingerprint(), Cell.part: program, Days.part: program}
+    root = Path(connector.__file__).parent
+    every = (path for path in root.rglob("*.py") if not path.relative_to(root).as_posix().startswith(SIMULATOR))
+    return {
+        Seeds.part: fingerprint(root, imported(root, "testing/simulator/campaign.py")),
+        Cell.part: fingerprint(root, imported(root, "testing/crash.py", "testing/crash_matrix.py")),
+        Days.part: fingerprint(root, every),
+    }
 
 
-def fingerprint(folder: Path | None = None, without: str | None = None) -> str:
-    """Of all code, without that folder: results of other code prove nothing about this one."""
-    root = folder if folder is not None else Path(connector.__file__).parent
+def fingerprint(root: Path, paths: Iterable[Path]) -> str:
+    """Of these files: results of other code prove nothing about this one."""
     digest = blake2b(digest_size=16)
-    for path in sorted(root.rglob("*.py")):
-        name = path.relative_to(root).as_posix()
-        if without is not None and name.startswith(without):
-            continue
+    for path in sorted(paths):
         text = path.read_bytes()
-        digest.update(f"{name} {len(text)}\n".encode())
+        digest.update(f"{path.relative_to(root).as_posix()} {len(text)}\n".encode())
         digest.update(text)
     return digest.hexdigest()
+
+
+def imported(root: Path, *names: str) -> set[Path]:
+    """These files of the package in that folder, and those of it that they import, wherever in them and however far."""
+    seen: set[Path] = set()
+    wanted = {root / name for name in names}
+    while wanted:
+        path = wanted.pop()
+        seen.add(path)
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Import):
+                wanted |= {file for one in node.names for file in _files(root, one.name)}
+            elif isinstance(node, ast.ImportFrom):
+                assert not node.level, f"{path}: a relative import"
+                wanted |= {file for one in node.names for file in _files(root, f"{node.module}.{one.name}")}
+        wanted -= seen
+    return seen
+
+
+def _files(root: Path, module: str) -> set[Path]:
+    """The files that importing this name loads: its own, and those of the packages it is in."""
+    top, *parts = module.split(".")
+    if top != root.name:
+        return set()
+    places = [root.joinpath(*parts[:n]) for n in range(len(parts) + 1)]
+    return {file for place in places for file in (place / "__init__.py", place.with_suffix(".py")) if file.is_file()}
 
 
 def put(path: Path, text: bytes) -> None:

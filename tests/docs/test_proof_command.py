@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+import connector
 from connector.errors import ConfigError
 from connector.testing import proof as command
 from connector.testing.crash_matrix import Depth
 from connector.testing.proof import Work, main
-from connector.testing.proof_journal import codes, fingerprint
+from connector.testing.proof_journal import codes, fingerprint, imported
 from connector.testing.proof_page import BEGIN, END, figures, page
 from connector.testing.proof_sums import Proof, Wanted
 from connector.testing.proof_units import (
@@ -95,12 +96,37 @@ def test_of_a_journal_only_the_parts_are_gone_on_with_whose_code_is_the_same(tmp
     judged.close()
 
 
-def test_crash_matrix_and_kills_do_not_stand_on_the_simulator() -> None:
-    loaded = "import sys, connector.testing.crash, connector.testing.kill_days; print(*sys.modules)"
+def test_kills_do_not_stand_on_the_simulator() -> None:
+    loaded = "import sys, connector.testing.kill_days; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout.split()
     assert "connector.testing.kill_days" in modules
     assert not [name for name in modules if name.startswith("connector.testing.simulator")]
-    assert codes()[Seeds.part] != codes()[Cell.part] == codes()[Days.part]
+    assert len({codes()[part] for part in (Seeds.part, Cell.part, Days.part)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("names", "play"),
+    [
+        (
+            ["testing/crash.py"],
+            "from connector.testing.proof_units import *; do(Cell('sync', 'created-by only', Depth(9)))",
+        ),
+        (["testing/simulator/campaign.py"], "from connector.testing.proof_units import *; do(Seeds(0, 30))"),
+    ],
+    ids=["crash matrix", "simulator"],
+)
+def test_what_is_loaded_while_a_part_is_played_is_what_it_stands_on(names: list[str], play: str) -> None:
+    """What is loaded by its name only would be missing from the fingerprint."""
+    loaded = f"import sys; {play}; print(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout
+    root = Path(connector.__file__).parent
+    known = {".".join(path.relative_to(root.parent).with_suffix("").parts) for path in imported(root, *names)}
+    known = {name.removesuffix(".__init__") for name in known}
+    # What deals out the pieces is loaded as well.
+    others = imported(root, "testing/proof_units.py", "testing/kill_days.py")
+    dealt = {".".join(path.relative_to(root.parent).with_suffix("").parts) for path in others}
+    dealt = {name.removesuffix(".__init__") for name in dealt}
+    assert {name for name in told.split() if name.startswith("connector.")} <= known | dealt
 
 
 def test_two_proofs_do_not_write_one_journal(tmp_path: Path) -> None:
@@ -113,14 +139,34 @@ def test_two_proofs_do_not_write_one_journal(tmp_path: Path) -> None:
 
 def test_the_fingerprint_of_the_code_changes_with_any_file(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("1")
-    one = fingerprint(tmp_path)
-    (tmp_path / "b.py").write_text("")
-    two = fingerprint(tmp_path)
-    (tmp_path / "a.py").write_text("2")
-    assert len({one, two, fingerprint(tmp_path)}) == 3
-    assert fingerprint(tmp_path, without="b.py") != one
-    (tmp_path / "a.py").write_text("1")
-    assert fingerprint(tmp_path, without="b.py") == one
+    both = [tmp_path / "a.py", tmp_path / "b.py"]
+    one = fingerprint(tmp_path, both[:1])
+    both[1].write_text("")
+    two = fingerprint(tmp_path, both)
+    both[0].write_text("2")
+    assert len({one, two, fingerprint(tmp_path, both)}) == 3
+    both[0].write_text("1")
+    assert fingerprint(tmp_path, both[:1]) == one
+
+
+def test_what_a_file_imports_counts_however_it_does_so(tmp_path: Path) -> None:
+    root = tmp_path / "made"
+    texts = {
+        "__init__.py": "",
+        "a.py": "import os\nfrom made.b import x, y\ndef f():\n    import made.c.d\n",
+        "b/__init__.py": "from made import e\n",
+        "b/y.py": "import a, made.a\n",
+        "c/__init__.py": "",
+        "c/d.py": "",
+        "e.py": "",
+        "other.py": "",
+    }
+    for name, text in texts.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    found = {path.relative_to(root).as_posix() for path in imported(root, "a.py")}
+    assert found == texts.keys() - {"other.py"}
 
 
 # ---------------------------------------------------------------------------------------------- command line

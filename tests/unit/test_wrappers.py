@@ -287,6 +287,28 @@ def test_a_failed_try_closes_the_way_again() -> None:
     assert len(inner.calls) == 3
 
 
+def test_a_rest_is_waited_for_once_however_many_calls_follow() -> None:
+    """A run of many batches would wait out a rest or three in each of them, while the system is as dead as before."""
+    clock = VirtualClock()
+    inner = Scripted(None, *[TransientError("down")] * 100)
+    outside = Retrying(Breaker(inner, "crm", clock, failures=5, rest=30.0), "crm", clock)
+    outside.scan("things", None)
+    start = clock.time
+    for _ in range(20):
+        with pytest.raises(TransientError):
+            outside.scan("things", None)
+    assert 30.0 <= clock.time - start < 45.0
+    clock.time += 30.0
+    inner.script.clear()
+    outside.scan("things", None)
+    inner.script += [TransientError("down")] * 6
+    start = clock.time
+    for _ in range(2):
+        with pytest.raises(TransientError):
+            outside.scan("things", None)
+    assert clock.time - start >= 30.0, "it answered in between: it is waited for again"
+
+
 def test_while_one_call_tries_the_system_the_others_fail_fast() -> None:
     clock = VirtualClock()
     inner = Scripted(TransientError("down"))

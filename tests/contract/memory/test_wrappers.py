@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from connector.ports import Adapter
@@ -14,6 +16,7 @@ from .subjects import PROFILES, TROUBLES, MemorySubject
 
 # With a wait of 7 seconds asked for, `Retrying` waits on a clock that moves by itself, and gives the last error on.
 NEVER_OPEN = 10_000
+REST = 30.0
 
 
 def plain(inner: Adapter, clock: HandClock) -> Adapter:
@@ -39,6 +42,16 @@ def logged(inner: Adapter, clock: HandClock) -> Adapter:
 
 def all_of_them(inner: Adapter, clock: HandClock) -> Adapter:
     return standard(inner, Budget("memory", clock), clock)
+
+
+class Rested(MemorySubject):
+    """After trouble the suite goes on when the system was left alone for as long as it is to be."""
+
+    @contextmanager
+    def trouble(self, kind: Trouble, *, write: bool, after: int = 0) -> Iterator[None]:
+        with super().trouble(kind, write=write, after=after):
+            yield
+        self.clock.sleep(REST)
 
 
 class Wrapped(AdapterContract):
@@ -69,4 +82,4 @@ class TestStandard(Wrapped):
     """The stack every connection gets. While its breaker is open it names its own wait, so `BUSY` is left out."""
 
     troubles = tuple(trouble for trouble in TROUBLES if trouble is not Trouble.BUSY)
-    subject = staticmethod(partial(MemorySubject, PROFILES["bare"], all_of_them))
+    subject = staticmethod(partial(Rested, PROFILES["bare"], all_of_them))
