@@ -15,17 +15,18 @@ from connector.errors import ConfigError
 from connector.state.sole import locked
 from connector.testing.proof_units import Cell, Days, Result, Seeds, Unit
 
-SIMULATOR = "testing/simulator/"
+APART = ("testing/simulator/", "testing/proof")
+"""What the kill runs do not go through."""
 
 
 def codes() -> dict[str, str]:
     """Of every part of a proof, the fingerprint of the code it stands on.
 
     The seeds and the crash matrix run in memory and stand on what they import. The kills run the whole program, which
-    finds some of its parts by name only: they stand on all of it but the simulator.
+    finds some of its parts by name only: they stand on all of it but the simulator and what writes the proof.
     """
     root = Path(connector.__file__).parent
-    every = (path for path in root.rglob("*.py") if not path.relative_to(root).as_posix().startswith(SIMULATOR))
+    every = (path for path in root.rglob("*.py") if not path.relative_to(root).as_posix().startswith(APART))
     return {
         Seeds.part: fingerprint(root, imported(root, "testing/simulator/campaign.py")),
         Cell.part: fingerprint(root, imported(root, "testing/crash.py", "testing/crash_matrix.py")),

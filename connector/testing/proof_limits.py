@@ -124,6 +124,7 @@ GENERAL = (
     "[tests of their own](../tests/laws/test_stores_agree.py).",
     "A synced pair that another sync tool writes as well is not tried.",
     "Webhooks are rows in the store, put there by the simulator; nothing in the program receives one yet.",
+    "The seeds from 0 on are those the program was mended on. What others still find is told in [known](known.md).",
     "A simulation finds what its judge looks for. `make mutants` asks whether anything sees a bug that is put in, any "
     "test or the judge; it does not say that the judge alone would.",
 )
