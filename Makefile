@@ -62,8 +62,9 @@ FLAGS = $(if $(OPERATIONS),--operations $(OPERATIONS)) $(if $(SEEDS),--seeds $(S
 
 mutants: $(VENV)/.dev ## put bugs in on purpose: each has to be noticed (half an hour). One: make mutants ONLY="cursor first"
 	@mkdir -p build
-	@$(BIN)/python -m tests.mutants.run --workers $(WORKERS) $(if $(ONLY),--only "$(ONLY)",--json build/mutants.json) $(ALONE)
+	@$(BIN)/python -m tests.mutants.run --workers $(WORKERS) $(if $(ONLY),--only "$(ONLY)",--json build/mutants.json $(AGAIN)) $(ALONE)
 
+# AGAIN=--again: only those not caught the last time.
 # SIMULATOR: how many seeds the simulator plays to find each bug by itself, as a second column.
 ALONE = $(if $(SIMULATOR),--simulator $(SIMULATOR))
 

@@ -159,11 +159,21 @@ def report(results: Sequence[Result]) -> list[str]:
     return [*lines, *([f"the simulator found {sum(r.found for r in played)} of {len(played)}"] if played else [])]
 
 
+def _caught_before(path: Path | None) -> dict[str, Result]:
+    """Those that this file holds as caught and that still say the same, by name."""
+    if path is None or not path.exists():
+        return {}
+    says = {mutant.name: mutant.says for mutant in MUTANTS}
+    results = [Result(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+    return {result.name: result for result in results if result.caught and says.get(result.name) == result.says}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when every mutant was caught, 1 when one was not, 2 when nothing could be found out."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants.run", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--only", action="append", metavar="NAME", help="only this mutant; may be given several times")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
+    parser.add_argument("--again", action="store_true", help="all but those that FILE holds as caught")
     parser.add_argument("--workers", type=int, default=WORKERS, help=f"mutants at a time ({WORKERS})")
     parser.add_argument("--limit", type=float, default=SECONDS, help=f"seconds per mutant ({SECONDS:.0f})")
     parser.add_argument("--hints", action="store_true", help="run only the tests most likely to notice")
@@ -173,13 +183,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         print(f"no such mutant: {', '.join(unknown)}. See tests/mutants/catalogue.py.", file=sys.stderr)
         return 2
-    mutants = [mutant for mutant in MUTANTS if chosen.only is None or mutant.name in chosen.only]
+    kept = _caught_before(chosen.json) if chosen.again else {}
+    mutants = [m for m in MUTANTS if m.name not in kept and (chosen.only is None or m.name in chosen.only)]
     try:
         how: dict[str, Any] = {"limit": chosen.limit, "hints_only": chosen.hints, "seeds": chosen.simulator}
         results = judge_all(mutants, workers=max(1, chosen.workers), **how)
     except BrokenError as error:
         print(error, file=sys.stderr)
         return 2
+    if kept:
+        found = kept | {result.name: result for result in results}
+        results = [found[mutant.name] for mutant in MUTANTS if mutant.name in found]
     print(*report(results), sep="\n")
     if chosen.json is not None:
         chosen.json.write_text(json.dumps([asdict(result) for result in results], indent=1) + "\n", encoding="utf-8")

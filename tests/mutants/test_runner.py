@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ import pytest
 from . import bench, run, seeds
 from .bench import BrokenError, Ran
 from .catalogue import MUTANTS
-from .mutant import ROOT
+from .mutant import ROOT, Mutant
 from .run import Result, Unmutated, judge, main, report
 
 MUTANT = replace(MUTANTS[0], name="a bug", hints=("hint a", "hint b"))
@@ -157,6 +158,31 @@ def test_the_exit_code_says_whether_every_mutant_was_caught(
     monkeypatch.setattr(run, "judge_all", lambda mutants, **how: [result])
     assert main(["--json", str(tmp_path / "r.json")]) == code
     assert '"caught_by"' in (tmp_path / "r.json").read_text()
+
+
+def test_again_asks_for_those_alone_that_were_not_caught_and_tells_of_all(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, third = MUTANTS[:3]
+
+    def result(mutant: Mutant, caught_by: str, says: str = "") -> Result:
+        return Result(mutant.name, mutant.rule, says or mutant.says, mutant.file, caught_by, 1.0)
+
+    asked: list[str] = []
+
+    def judged(mutants: Any, **how: Any) -> list[Result]:
+        asked.extend(mutant.name for mutant in mutants)
+        return [result(mutant, "tests/x.py::test_a") for mutant in mutants]
+
+    kept = [result(first, "tests/y.py::test_b"), result(second, ""), result(third, "tests/y.py::test_c", "Other.")]
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps([asdict(one) for one in kept]))
+    monkeypatch.setattr(run, "judge_all", judged)
+    monkeypatch.setattr(run, "MUTANTS", (first, second, third))
+    assert main(["--again", "--json", str(path)]) == 0
+    assert asked == [second.name, third.name]
+    assert [entry["caught_by"][6] for entry in json.loads(path.read_text())] == ["y", "x", "x"]
+    assert "caught 3 of 3" in capsys.readouterr().out
 
 
 def test_unknown_names_and_a_program_that_does_not_work_are_said(
