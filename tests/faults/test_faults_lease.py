@@ -6,6 +6,7 @@ import pytest
 
 from connector.errors import TransientError
 from connector.model.records import Page
+from connector.model.values import Side
 from connector.testing.world import World, account
 
 
@@ -48,3 +49,28 @@ def test_a_run_whose_lease_was_taken_over_stops_before_it_writes(world: World) -
     world.crm.changes = original  # type: ignore[method-assign]
     world.sync()
     assert len(world.erp.live("customers")) == 1
+
+
+def test_what_a_run_read_while_it_lost_its_lease_is_not_stored(world: World) -> None:
+    """The run that took over may have read something newer: which version was seen is its affair now."""
+    left = world.crm.add("companies", account("A", internal="one"))
+    world.sync()
+    kind = world.specs["account"].kind
+    before = world.look("links_by_key", kind, Side.LEFT, [left])
+    world.crm.edit("companies", left, internal="two")
+    original = world.crm.changes
+
+    def stalled(name: str, cursor: str | None) -> Page:
+        world.clock.advance(2000)
+        with world.store.begin() as tx:
+            assert tx.take_lease(kind, "thief", world.clock.now(), 900.0) is not None
+            tx.drop_lease(kind, "thief")
+        return original(name, cursor)
+
+    world.crm.changes = stalled  # type: ignore[method-assign]
+    with pytest.raises(TransientError):
+        world.sync()
+    assert world.look("links_by_key", kind, Side.LEFT, [left]) == before
+    world.crm.changes = original  # type: ignore[method-assign]
+    world.sync()
+    assert world.look("links_by_key", kind, Side.LEFT, [left]) != before

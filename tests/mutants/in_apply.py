@@ -57,7 +57,7 @@ IN_APPLY = (
         DRAFT,
         "IntentState.SENT if ready else IntentState.PLANNED,",
         "IntentState.PLANNED,",
-        ("tests/faults/test_faults_outcomes.py create_whose", "tests/faults/test_faults_outcomes.py update_whose"),
+        ("tests/unit/engine/test_engine_choices.py outlives_the_write",),
     ),
     Mutant(
         "last commit may be lost",
@@ -139,7 +139,7 @@ IN_APPLY = (
         "3, I34",
         SEND,
         "for p, outcome in zip(part, outcomes, strict=True)}",
-        "for p, outcome in zip(sorted(part, key=lambda p: p.write.token), outcomes, strict=True)}",
+        "for p, outcome in zip(part[::-1], outcomes, strict=True)}",
         ("tests/faults/test_faults_outcomes.py rejected", "tests/unit/engine/test_engine_first_sync.py second_run"),
     ),
     Mutant(
@@ -275,7 +275,7 @@ IN_APPLY = (
         DRAFTER,
         "if verb in (Verb.HOLD, Verb.DEFER):",
         "if False:",
-        ("tests/simulator/test_found.py its_reference_waited",),
+        ("tests/unit/engine/test_engine_put_off.py held",),
     ),
     Mutant(
         "pre-image not kept",

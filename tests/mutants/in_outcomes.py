@@ -26,7 +26,7 @@ IN_OUTCOMES = (
         "connector/engine/read_back.py",
         " or _is_anothers(work, row, record, error, known))\n",
         ")\n",
-        ("tests/simulator/test_found.py and_edited_since",),
+        ("tests/simulator/test_found_ends.py short_answer",),
     ),
     Mutant(
         "typed alike taken for ours",
@@ -44,7 +44,7 @@ IN_OUTCOMES = (
         "connector/engine/read_back.py",
         "(record.version == row.pre_version or ",
         "(",
-        ("tests/simulator/test_found.py an_old_copy_is_read",),
+        ("tests/simulator/test_found_ends.py lags_behind",),
     ),
     Mutant(
         "refused update not waited for",

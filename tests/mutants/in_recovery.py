@@ -89,7 +89,7 @@ IN_RECOVERY = (
         RECOVER,
         "if row in missing and (row.attempts >= REFUSED or _can_be_found(work, row)):",
         "if row in missing:",
-        ("tests/simulator/test_found.py that_nothing_finds",),
+        ("tests/simulator/test_found_ends.py given_up",),
     ),
     Mutant(
         "denied is refused",
@@ -143,7 +143,7 @@ IN_RECOVERY = (
         "connector/engine/outcomes.py",
         "        last.unsure[token] = at\n",
         "",
-        ("tests/simulator/test_found.py slow_process",),
+        ("tests/unit/engine/test_engine_put_off.py settle_time",),
     ),
     Mutant(
         "update looked up at once",

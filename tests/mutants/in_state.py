@@ -173,7 +173,7 @@ IN_STATE = (
         "connector/engine/lease.py",
         "        fence(tx, work, at)\n        body(tx)\n",
         "        body(tx)\n",
-        ("tests/simulator/test_found.py woken_up_while",),
+        ("tests/faults/test_faults_lease.py is_not_stored",),
     ),
     Mutant(
         "lease given twice",
