@@ -139,7 +139,7 @@ IN_APPLY = (
         "3, I34",
         SEND,
         "for p, outcome in zip(part, outcomes, strict=True)}",
-        "for p, outcome in zip(part[::-1], outcomes, strict=True)}",
+        "for p, outcome in zip([*part[1:], part[0]], outcomes, strict=True)}",
         ("tests/faults/test_faults_outcomes.py rejected", "tests/unit/engine/test_engine_first_sync.py second_run"),
     ),
     Mutant(
