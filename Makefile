@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint types contracts format bench prove mutants pins clean
+.PHONY: help demo test lint types contracts format bench real prove mutants pins clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -52,6 +52,15 @@ bench: $(VENV)/.dev ## run the benchmarks (minutes), or one: make bench BENCH=be
 	@for file in $(BENCH); do echo "$$file"; $(BIN)/python "$$file" || exit 1; done
 
 BENCH ?= $(shell grep -l __main__ benchmarks/*.py)
+
+real: $(VENV)/.dev ## test against a real Tryton, on SQLite and on PostgreSQL; sets it up in build/tryton (minutes, once)
+	@for kind in $(REAL); do \
+	  echo "tryton on $$kind"; \
+	  $(BIN)/python -m tests.real.tryton prepare $$kind && REAL_DATABASE=$$kind $(BIN)/python -m pytest tests/real || exit 1; \
+	done
+
+# One kind alone: make real REAL=sqlite. TRYTON_FOLDER: where Tryton and its seeded copies are kept instead.
+REAL ?= sqlite postgres
 
 prove: $(VENV)/.dev ## try to break the sync, an hour; writes docs/proof.md and the figures in README.md. Minutes, to build/proof.md: make prove PROVE=--quick
 	@$(BIN)/python -m connector.testing.proof --workers $(WORKERS) $(FLAGS) $(PROVE)

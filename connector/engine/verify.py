@@ -214,7 +214,8 @@ class _Checker:
         if held is None:
             if name not in left.values or name not in right.values:
                 return
-            if self._same(assessor, name, left.values[name], right.values[name]):
+            same, held = self._same(assessor, name, left.values[name], right.values[name])
+            if same:
                 counts[0] += 1
                 return
         if name in self.ignored and not held:
@@ -227,19 +228,23 @@ class _Checker:
         reason = held or ("waits for a person" if waits else "differs")
         self.sink(Difference(self.work.spec.name, kind, item.keys, name, shown, reason))
 
-    def _same(self, assessor: Assessor, name: str, left: Value, right: Value) -> bool:
+    def _same(self, assessor: Assessor, name: str, left: Value, right: Value) -> tuple[bool, str | None]:
+        """Whether they are, and which of them the other side has no counterpart for, in a sentence."""
         if name == "lines":
-            return assessor.same_lines(left, right)
+            return assessor.same_lines(left, right), None
         if assessor.same_reference(left, right):
-            return True
+            return True, None
+        held = None
         for target, value, shown in ((Side.RIGHT, left, right), (Side.LEFT, right, left)):
             try:
                 moved = assessor.carry(target.other, name, value)
-            except (UnlinkedError, NoImageError):
+                if assessor.same(target, {name: moved}, {name: shown}):
+                    return True, None
+            except UnlinkedError:
                 continue
-            if assessor.same(target, {name: moved}, {name: shown}):
-                return True
-        return False
+            except NoImageError as error:
+                held = str(error)
+        return False, held
 
     def _add_up(self, item: Item, side: Side, values: Values) -> None:
         """Sums per currency; and that header = lines + freight + tax, where a document shows them."""

@@ -49,3 +49,10 @@ def test_a_dependency_is_pinned_within_its_bounds(line: str) -> None:
 
 def test_the_installer_is_pinned_and_knows_dependency_groups() -> None:
     assert _pins()["pip"] >= Version("25.3")
+
+
+def test_systems_that_tests_install_are_pinned_too() -> None:
+    files = sorted((ROOT / "tests" / "real").glob("*/constraints.txt"))
+    assert files
+    loose = [line for file in files for line in file.read_text().splitlines() if not _PIN.fullmatch(line)]
+    assert not loose, "\n".join(loose)

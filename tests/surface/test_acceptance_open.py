@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from acceptance import Fields, Installation, company, fill, installed
+from acceptance import EVERYTHING, SECRETS, Fields, Installation, company, customer, fill, installed
 
 from connector.app.core import App
 from connector.app.status import PAGE, OpenWrite, status, waiting
+from connector.config.mappings import packaged
 from connector.model.rows import HintRow, IntentRow, IntentState, JournalRow, LinkRow, LinkState
 from connector.model.values import Side, maybe
 from connector.state.vault import new_key
@@ -215,3 +217,24 @@ def test_what_waits_for_a_person_is_counted(tmp_path: Path) -> None:
             found: Any = waiting(app, ["accounts"])
             assert found == waiting(app) == (1, 1)
         assert "1 conflict (connector conflicts list), 1 dead letter" in world.run("plan").out
+
+
+def test_a_status_the_other_system_has_no_word_for_waits_and_verify_names_it(tmp_path: Path) -> None:
+    with installed(tmp_path) as world:
+        shutil.copytree(packaged() / "reference_crm", tmp_path / "mine")
+        mapping = tmp_path / "mine" / "order.yaml"
+        text = mapping.read_text(encoding="utf-8").replace(", cancelled: cancelled", "")
+        mapping.write_text(text[: text.index("tests:")], encoding="utf-8")
+        crm = f'url: "{world.crm.url}", auth: {{token: {SECRETS["connector"]}}}, mappings: "{tmp_path / "mine"}"'
+        world.configure(EVERYTHING, crm=crm)
+        buyer = world.erp.create("customers", **customer(1))
+        item = world.erp.create("items", code="A", name="Bolt", price="2.50", currency="EUR")
+        lines = [{"item": item, "quantity": "1", "price": "2.50"}]
+        order = world.erp.create("orders", title="x", customer=buyer, currency="EUR", lines=lines)
+        world.erp.edit("orders", order, state="cancelled")
+        world.run("sync")
+        (deal,) = world.crm.all("deals").values()
+        assert deal["erp_status"] is None
+        verified = world.run("verify")
+        assert verified.code == 2, verified.text
+        assert "`cancelled` has no counterpart here" in verified.text

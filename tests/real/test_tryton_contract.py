@@ -1,0 +1,34 @@
+"""What every adapter promises, kept against a real Tryton."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from connector.testing.contract import AdapterContract, Subject
+
+from .tryton.server import Tryton
+from .tryton_subject import Place, TrytonSubject
+
+
+class TestTryton(AdapterContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def contract_subject(cls, tryton: Tryton) -> Iterator[Subject]:
+        tryton.reset()
+        facts = tryton.facts
+        place = Place(
+            tryton.url,
+            facts["key"],
+            facts["login"],
+            facts["password"],
+            facts["admin_password"],
+            facts["company"],
+            "Goods",
+            facts["currency"],
+        )
+        made = TrytonSubject(place, int(os.environ.get("REAL_MOST", "55")))
+        yield made
+        made.close()
