@@ -211,22 +211,23 @@ class Breaker(Wrapper):
         self._lock = threading.Lock()
         self._failed = 0
         self._open_until = float("-inf")
-        self._worked = False
-        self._trying = False
+        self._worked = self._answered = False
         self._last = ""
 
     def around(self, call: Call, go: Callable[[], T]) -> T:
         if call.name == "check":
             return go()  # a person asks how things stand now
-        self._enter()
+        tries = self._enter()
         try:
             result = go()
         except UncertainError as error:
-            self._failure(error)
+            self._failure(error, tries)
             raise
         except TransientError as error:
             if error.after is None:  # with a wait of its own the system is there, only busy: neither good nor bad
-                self._failure(error)
+                self._failure(error, tries)
+            elif tries:
+                self._worked = True
             raise
         except ConnectorError:
             self._reset()
@@ -234,31 +235,34 @@ class Breaker(Wrapper):
         self._reset()
         return result
 
-    def _enter(self) -> None:
+    def _enter(self) -> bool:
+        """Whether this call is the one that tries a system that was left alone."""
         with self._lock:
             if self._failed < self._allowed:
-                return
+                return False
             now = self._clock.now()
             wait = self._open_until - now
             if wait > 0:
                 said = f"{self._last} It failed {self._failed} times and is left alone for {wait:.0f} s."
                 raise _RestingError(said, wait, self._worked)
-            self._open_until = now + self._rest  # this call tries it; the others wait for its answer
-            self._trying = True
+            # This call tries it; the others wait for its answer, whatever was before: it may be back.
+            self._open_until = now + self._rest
+            self._worked = self._answered
+            return True
 
-    def _failure(self, error: ConnectorError) -> None:
+    def _failure(self, error: ConnectorError, tries: bool) -> None:
         with self._lock:
             self._failed += 1
             self._last = str(error)
-            self._worked = self._worked and not self._trying
+            if tries:
+                self._worked = False
             if self._failed >= self._allowed:
                 self._open_until = self._clock.now() + self._rest
 
     def _reset(self) -> None:
         with self._lock:
             self._failed = 0
-            self._worked = True
-            self._trying = False
+            self._worked = self._answered = True
 
 
 class Logged(Wrapper):

@@ -191,6 +191,7 @@ class _Checker:
             for name, entity_field in work.spec.entity.fields.items()
             if name in both.left and name in both.right and (name in units or entity_field.computed)
         ]
+        self.flows = {name: unit.flow for name, unit in units.items()}
         self.ignored = {
             name for name, unit in units.items() if unit.flow is not Flow.BOTH and unit.drift is Drift.IGNORE
         }
@@ -229,7 +230,7 @@ class _Checker:
         self.sink(Difference(self.work.spec.name, kind, item.keys, name, shown, reason))
 
     def _same(self, assessor: Assessor, name: str, left: Value, right: Value) -> tuple[bool, str | None]:
-        """Whether they are, and which of them the other side has no counterpart for, in a sentence."""
+        """Whether both show the same; else why a value that is to travel cannot be carried across, if it cannot."""
         if name == "lines":
             return assessor.same_lines(left, right), None
         if assessor.same_reference(left, right):
@@ -243,8 +244,12 @@ class _Checker:
             except UnlinkedError:
                 continue
             except NoImageError as error:
-                held = str(error)
+                held = str(error) if self._travels(name, target) else held
         return False, held
+
+    def _travels(self, name: str, target: Side) -> bool:
+        """Whether the field is ever written there: what is not is not held, it only differs."""
+        return name in self.flows and self.flows[name].allows(target)
 
     def _add_up(self, item: Item, side: Side, values: Values) -> None:
         """Sums per currency; and that header = lines + freight + tax, where a document shows them."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 import connector
+from connector.config.mappings import packaged
 from connector.errors import ConfigError
 from connector.state.sole import locked
 from connector.testing.proof_units import Cell, Days, Result, Seeds, Unit
@@ -20,17 +21,26 @@ APART = ("testing/simulator/", "testing/proof")
 
 
 def codes() -> dict[str, str]:
-    """Of every part of a proof, the fingerprint of the code it stands on.
-
-    The seeds and the crash matrix run in memory and stand on what they import. The kills run the whole program, which
-    finds some of its parts by name only: they stand on all of it but the simulator and what writes the proof.
-    """
+    """Of every part of a proof, the fingerprint of the code it stands on; of the kills, of the mappings, too."""
     root = Path(connector.__file__).parent
-    every = (path for path in root.rglob("*.py") if not path.relative_to(root).as_posix().startswith(APART))
+    found = {part: fingerprint(root, files) for part, files in stands_on(root).items()}
+    found[Days.part] += fingerprint(packaged(), packaged().rglob("*.yaml"))
+    return found
+
+
+def stands_on(root: Path) -> dict[str, set[Path]]:
+    """Of every part of a proof, the files of this package that it goes through.
+
+    The seeds and the crash matrix run in memory and stand on what they import; migrations are found by their folder.
+    The kills run the whole program, which finds some of its parts by name only: they stand on all of it but the
+    simulator and what writes the proof. What counts, and calls something a finding, belongs to each.
+    """
+    always = {root / "testing" / "proof_units.py", *(root / "state" / "migrations").rglob("*.py")}
+    every = {path for path in root.rglob("*.py") if not path.relative_to(root).as_posix().startswith(APART)}
     return {
-        Seeds.part: fingerprint(root, imported(root, "testing/simulator/campaign.py")),
-        Cell.part: fingerprint(root, imported(root, "testing/crash.py", "testing/crash_matrix.py")),
-        Days.part: fingerprint(root, every),
+        Seeds.part: imported(root, "testing/simulator/campaign.py") | always,
+        Cell.part: imported(root, "testing/crash.py", "testing/crash_matrix.py") | always,
+        Days.part: every | always,
     }
 
 

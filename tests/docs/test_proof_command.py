@@ -13,7 +13,7 @@ from connector.errors import ConfigError
 from connector.testing import proof as command
 from connector.testing.crash_matrix import Depth
 from connector.testing.proof import Work, main
-from connector.testing.proof_journal import codes, fingerprint, imported
+from connector.testing.proof_journal import codes, fingerprint, imported, stands_on
 from connector.testing.proof_page import BEGIN, END, figures, page
 from connector.testing.proof_sums import Proof, Wanted
 from connector.testing.proof_units import (
@@ -104,29 +104,24 @@ def test_kills_do_not_stand_on_the_simulator() -> None:
     assert len({codes()[part] for part in (Seeds.part, Cell.part, Days.part)}) == 3
 
 
-@pytest.mark.parametrize(
-    ("names", "play"),
-    [
-        (
-            ["testing/crash.py"],
-            "from connector.testing.proof_units import *; do(Cell('sync', 'created-by only', Depth(9)))",
-        ),
-        (["testing/simulator/campaign.py"], "from connector.testing.proof_units import *; do(Seeds(0, 30))"),
-    ],
-    ids=["crash matrix", "simulator"],
-)
-def test_what_is_loaded_while_a_part_is_played_is_what_it_stands_on(names: list[str], play: str) -> None:
+PLAYS = {
+    Cell.part: "from connector.testing.crash import one; from connector.testing.crash_matrix import Depth; "
+    "one('sync', 'created-by only', Depth(9), 'memory')",
+    Seeds.part: "from connector.testing.simulator.campaign import tasks; "
+    "[task.setup.play(task.setup.seed(task.seed)) for task in tasks(range(80, 101), spread=True)]",
+}
+
+
+@pytest.mark.parametrize(("part", "play"), PLAYS.items(), ids=PLAYS)
+def test_what_is_loaded_while_a_part_is_played_is_what_it_stands_on(part: str, play: str) -> None:
     """What is loaded by its name only would be missing from the fingerprint."""
-    loaded = f"import sys; {play}; print(*sys.modules)"
-    told = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout
+    words = [sys.executable, "-c", f"import sys; {play}; print(*sys.modules)"]
+    ran = subprocess.run(words, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
     root = Path(connector.__file__).parent
-    known = {".".join(path.relative_to(root.parent).with_suffix("").parts) for path in imported(root, *names)}
+    known = {".".join(path.relative_to(root.parent).with_suffix("").parts) for path in stands_on(root)[part]}
     known = {name.removesuffix(".__init__") for name in known}
-    # What deals out the pieces is loaded as well.
-    others = imported(root, "testing/proof_units.py", "testing/kill_days.py")
-    dealt = {".".join(path.relative_to(root.parent).with_suffix("").parts) for path in others}
-    dealt = {name.removesuffix(".__init__") for name in dealt}
-    assert {name for name in told.split() if name.startswith("connector.")} <= known | dealt
+    assert {name for name in ran.stdout.split() if name.split(".")[0] == "connector"} <= known
 
 
 def test_two_proofs_do_not_write_one_journal(tmp_path: Path) -> None:

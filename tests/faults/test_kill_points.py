@@ -6,12 +6,14 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from connector.testing.kill import Death, launch
+from connector.testing import kill_days
+from connector.testing.kill import Death, Launched, launch
 from connector.testing.kill_days import campaign, finish, main
-from connector.testing.kill_site import running
+from connector.testing.kill_site import Site, running
 
 
 @pytest.fixture
@@ -76,3 +78,31 @@ def test_a_campaign_without_a_day_is_refused(words: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(words)
     assert ended.value.code == 2
+
+
+class Open:
+    """A site at which something stays open for so many seconds of the clock."""
+
+    def __init__(self, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.time = 0.0
+        self.seconds = seconds
+        monkeypatch.setattr(kill_days, "SystemClock", lambda: self)
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+    def command(self, *_: object) -> Launched:
+        return Launched(0, 1, "said")
+
+    def is_open(self) -> bool:
+        return self.time < self.seconds
+
+
+def test_an_evening_lasts_until_what_was_put_off_is_done_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write that met a dead system is put off by half a minute."""
+    assert finish(cast(Site, Open(45.0, monkeypatch))) > 12
+    with pytest.raises(RuntimeError, match="not done after"):
+        finish(cast(Site, Open(1e9, monkeypatch)))

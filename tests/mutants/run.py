@@ -183,6 +183,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         print(f"no such mutant: {', '.join(unknown)}. See tests/mutants/catalogue.py.", file=sys.stderr)
         return 2
+    if chosen.again and (chosen.only or chosen.json is None):
+        print("--again goes with --json, and with all mutants: leave --only out.", file=sys.stderr)
+        return 2
     kept = _caught_before(chosen.json) if chosen.again else {}
     mutants = [m for m in MUTANTS if m.name not in kept and (chosen.only is None or m.name in chosen.only)]
     try:
