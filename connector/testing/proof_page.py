@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from connector.testing.crash_matrix import ALL, Depth
 from connector.testing.proof_limits import GENERAL, limits, met, powers
 from connector.testing.proof_sums import KINDS, OTHER, Proof, by_people, by_syncs, counted, operations_of
+from connector.testing.proof_units import Days
 from connector.testing.simulator.profiles import POLICIES, PROFILES
 
 BEGIN, END = "<!-- figures of the last proof -->", "<!-- end of the figures -->"
@@ -316,8 +317,9 @@ def _kills(proof: Proof) -> str:
     text = (
         "The command line runs against the built-in CRM and ERP, each a process of its own, and is ended with SIGKILL "
         "in the middle; then the ordinary command runs again. Each evening both systems must show what an undisturbed "
-        "pair of them shows. The kills are divided among days with other seeds (`--seed`).\n\n"
-        f"    python -m connector.testing.kill_days --kills {kills.kills} --servers {kills.servers}"
+        "pair of them shows. The kills are divided among sites of their own, each with a seed (`--seed`); a site that "
+        "lasts longer than 25 days meets the guard for deletes.\n\n"
+        f"    {Days(1).command}"
     )
     return f"{text}\n\n{table(('', 'number'), rows)}"
 
