@@ -15,6 +15,7 @@ import os
 import platform
 import shlex
 import signal
+import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -96,9 +97,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _check_places(options)
+        version = version_of(Path(connector.__file__).parent)
         proof = _proved(options)
         command = shlex.join(["python", "-m", "connector.testing.proof", *given])
-        made = Circumstances(_today(), connector.__version__, _machine(), options.workers, command)
+        made = Circumstances(_today(), version, _machine(), options.workers, command)
         place = _publish(options, proof, made)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
@@ -225,6 +227,16 @@ def _seeds(text: str) -> tuple[int, int | None]:
 
 def _today() -> str:
     return datetime.fromtimestamp(SystemClock().now(), UTC).date().isoformat()
+
+
+def version_of(folder: Path) -> str:
+    """The program's version and the commit its folder is checked out from, `-dirty` where a file differs from that."""
+    git = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        commit = subprocess.run(git, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return f"{connector.__version__}, of no known commit"
+    return f"{connector.__version__}, commit {commit}"
 
 
 def _machine() -> str:

@@ -60,7 +60,7 @@ DOOR = (
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """When, what and where. date: YYYY-MM-DD; machine: cores and Python."""
+    """When, what and where. date: YYYY-MM-DD; version: of the program, and the commit; machine: cores and Python."""
 
     date: str
     version: str

@@ -12,7 +12,7 @@ import connector
 from connector.errors import ConfigError
 from connector.testing import proof as command
 from connector.testing.crash_matrix import Depth
-from connector.testing.proof import Work, main
+from connector.testing.proof import Work, main, version_of
 from connector.testing.proof_journal import codes, fingerprint, imported, stands_on
 from connector.testing.proof_page import BEGIN, END, figures, page
 from connector.testing.proof_sums import Proof, Wanted
@@ -204,6 +204,23 @@ def test_only_a_whole_proof_is_published_unless_places_are_named(
         assert f"see {page_}" in capsys.readouterr().out
         assert "| made by | `python -m connector.testing.proof --journal journal` |" in Path(page_).read_text("utf-8")
         assert marked((tmp_path / "README.md").read_text("utf-8")).startswith(shown)
+
+
+def test_the_page_names_the_commit_that_was_proved(tmp_path: Path) -> None:
+    assert version_of(tmp_path) == f"{connector.__version__}, of no known commit"
+
+    def git(*words: str) -> str:
+        person = ["-c", "user.name=Somebody", "-c", "user.email=somebody@test.example"]
+        return subprocess.run(["git", *person, *words], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+
+    git("init", "-q")
+    (tmp_path / "file").write_text("one")
+    git("add", "file")
+    git("commit", "-q", "-m", "One")
+    commit = git("rev-parse", "HEAD")[:12]
+    assert version_of(tmp_path) == f"{connector.__version__}, commit {commit}"
+    (tmp_path / "file").write_text("two")
+    assert version_of(tmp_path) == f"{connector.__version__}, commit {commit}-dirty"
 
 
 def test_a_finding_makes_the_command_fail(
