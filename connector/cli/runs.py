@@ -308,6 +308,9 @@ def _show_verified(app: App, found: Verified, kept: _Kept) -> None:
         same, other = (sum(pair[n] for pair in report.fields.values()) for n in (0, 1))
         rows.append([report.sync, records, report.linked, same, other, sum(report.differences.values())])
     table(["sync", "records", "linked", "fields same", "fields different", "differences"], rows)
+    for report in found.reports:
+        if apart := report.skipped["closed"]:
+            say(f"{report.sync}: {counted(apart, 'record')} not compared, whose link has ended: connector links list")
     _show_differences(app, kept)
     for sentence in found.money:
         say(sentence)

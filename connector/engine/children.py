@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from connector.engine.effects import Effects, call
 from connector.engine.item import ItemPlan
+from connector.engine.untold import delete_policy
 from connector.engine.work import Work
 from connector.merge.records import Step
 from connector.model.records import Key, Record
@@ -16,7 +17,7 @@ CHILDREN = "deleted, and other records there still refer to it"
 
 def hold_parents(work: Work, plans: Sequence[ItemPlan]) -> Effects[None]:
     """Turn deletes of records that others require into holds. Asks the target, once per kind of child and batch."""
-    if not work.spec.children or work.spec.deletes not in ("propagate", "ask"):
+    if not work.spec.children:
         return
     for side in SIDES:
         ending = {key: plan for plan in plans if _deletes(work, plan, side) and (key := plan.item.keys[side])}
@@ -28,9 +29,10 @@ def hold_parents(work: Work, plans: Sequence[ItemPlan]) -> Effects[None]:
 
 
 def _deletes(work: Work, plan: ItemPlan, side: Side) -> bool:
-    row = plan.item.conflicts.get("*")
-    chosen = row is not None and row.choice is side.other
-    return plan.step is not None and plan.step.target is side and (work.spec.deletes == "propagate" or chosen)
+    if plan.step is None or plan.step.target is not side:
+        return False
+    row, policy = plan.item.conflicts.get("*"), delete_policy(work.spec, plan.item, side)
+    return policy == "propagate" or (policy == "ask" and row is not None and row.choice is side.other)
 
 
 def _parents(work: Work, side: Side, keys: Sequence[Key]) -> Effects[set[Key]]:

@@ -11,6 +11,7 @@ from connector.engine.drafter import Drafter
 from connector.engine.item import Item, ItemPlan
 from connector.engine.settle import Settlement
 from connector.engine.survivors import Survivors
+from connector.engine.untold import UNTOLD, delete_policy, is_untold
 from connector.engine.work import MISSING, SURVIVOR_MISSING, SURVIVOR_UNLINKED
 from connector.merge.records import Status, Step
 from connector.model.records import Op, Record
@@ -41,7 +42,8 @@ def end(drafter: Drafter, plan: ItemPlan, survivors: Survivors) -> Thread:
         _merged(drafter, thread, survivors)
     elif step is Step.HOLD:
         back = plan.status is not None and Status.RESTORED in (plan.status.left, plan.status.right)
-        reason = plan.reason or (RESTORED if back else CHANGED)
+        untold = is_untold(drafter.spec, item, deleted_side(item))
+        reason = plan.reason or (RESTORED if back else UNTOLD if untold else CHANGED)
         _held_or_decided(drafter, thread, reason)
     else:
         _confirm(drafter, thread, step)
@@ -57,11 +59,11 @@ def deleted_side(item: Item) -> Side:
 def _delete(drafter: Drafter, thread: Thread, target: Side) -> None:
     """One side ended, the other is as both last agreed: the policy decides."""
     spec, item = drafter.spec, thread.item
-    policy = "ignore" if spec.entity.projects else spec.deletes
+    policy = delete_policy(spec, item, target)
     conflict = item.conflicts.get("*")
     if policy == "ask":
         if conflict is None or conflict.choice is None:
-            _hold(drafter, thread, DELETE)
+            _hold(drafter, thread, UNTOLD if is_untold(spec, item, target.other) else DELETE)
             return
         policy = "propagate" if conflict.choice is target.other else "ignore"
     if policy != "ignore" and not any(unit.flow.allows(target) for unit in spec.units):
@@ -108,21 +110,27 @@ def _retire(drafter: Drafter, thread: Thread, target: Side) -> None:
     )
 
 
-def close(drafter: Drafter, thread: Thread, *, both: bool = False, ended: Side | None = None) -> None:
+def close(
+    drafter: Drafter, thread: Thread, *, both: bool = False, ended: Side | None = None, frees: Side | None = None
+) -> None:
     """End a link. The keys that ended are tombstones for ever; a side that lives on has its print.
 
     Without one it would be taken for a record that came back, at the next full run, and a person be asked once more.
+    frees: the side whose record is in no link any more, and is looked at as a new one.
     """
     link = thread.link
-    prints = link.prints
+    prints, keys = link.prints, link.keys
     for side in SIDES:
         key = link.keys[side]
         if (both or side is ended) and key is not None:
             drafter.draft.tombstones.append((side, key))
             prints = prints.with_(side, None)
+        elif side is frees:
+            prints, keys = prints.with_(side, None), keys.with_(side, None)
+            drafter.hint(side, str(key), "to be made again", drafter.now)
         elif prints[side] is None:
             prints = prints.with_(side, thread.item.wholes.get(side))
-    thread.link = replace(link, state=LinkState.CLOSED, prints=prints)
+    thread.link = replace(link, state=LinkState.CLOSED, keys=keys, prints=prints)
     drafter.draft.updates.append(thread.link)
     drafter.draft.closed.extend((link.id, unit) for unit in thread.item.conflicts)
     drafter.journal("closed", "deleted", link=link.id, side=ended, key=link.keys.left, detail=str(link.keys.right))
@@ -150,8 +158,8 @@ def _held_or_decided(drafter: Drafter, thread: Thread, reason: str) -> None:
             drafter.hint(gone, str(item.keys[gone]), reason, drafter.now + WAITS)
         return
     gone = deleted_side(item)
-    if reason in (CHANGED, CHILDREN) and conflict.choice is gone:
-        if reason == CHANGED and conflict.prints[gone.other] != item.wholes.get(gone.other):
+    if reason in (CHANGED, CHILDREN, UNTOLD) and conflict.choice is gone:
+        if reason in (CHANGED, UNTOLD) and conflict.prints[gone.other] != item.wholes.get(gone.other):
             _hold(drafter, thread, CHANGED_AGAIN)  # chosen over another record than would go now
             return
         record = item.records[gone.other]
@@ -161,7 +169,8 @@ def _held_or_decided(drafter: Drafter, thread: Thread, reason: str) -> None:
         drafter.pend(thread, gone.other, Op.DELETE, {}, version, settlement, {}, (), rule="a person chose to delete")
         return
     record = item.records[gone]
-    close(drafter, thread, ended=gone if record is None or record.deleted else None)
+    frees = gone.other if reason == UNTOLD and conflict.choice is gone.other else None
+    close(drafter, thread, ended=gone if record is None or record.deleted else None, frees=frees)
     thread.result = "skipped"
 
 

@@ -12,6 +12,7 @@ from connector.engine.assess import assess
 from connector.engine.effects import Effects
 from connector.engine.item import Item, ItemPlan
 from connector.engine.items import each_batch
+from connector.engine.untold import UNTOLD, delete_policy, is_untold
 from connector.engine.work import MADE_UP, SURVIVOR_UNLINKED, Work
 from connector.merge.fields import Verb
 from connector.merge.records import Status, Step
@@ -119,7 +120,9 @@ def _tally_ending(work: Work, count: _Count, plan: ItemPlan) -> None:
     What was held and is not any more (the record that was deleted here shows there what both agreed on again) is.
     """
     row = plan.item.conflicts.get("*")
-    held = row is not None and (row.choice is not None or plan.step is Step.HOLD or work.spec.deletes == "ask")
+    target = plan.step.target if plan.step is not None else None
+    policy = work.spec.deletes if target is None else delete_policy(work.spec, plan.item, target)
+    held = row is not None and (row.choice is not None or plan.step is Step.HOLD or policy == "ask")
     if plan.status is None or plan.step is None or held:
         return
     if plan.step.target is not None:
@@ -211,10 +214,11 @@ def _ending_line(work: Work, plan: ItemPlan) -> PlanLine:
         )
         rule = f"record table: {step}"
         return PlanLine(spec.name, action, None, item.keys, (), rule, plan.reason, digest, label(work, item))
-    policy = "ignore" if spec.entity.projects else spec.deletes
+    policy = delete_policy(spec, item, step.target)
+    why = UNTOLD if is_untold(spec, item, step.target.other) else "deleted"
     action = {"ignore": "close", "archive": "retire", "propagate": "delete", "ask": "conflict"}[policy]
     side = step.target if action in ("retire", "delete") else None
-    return PlanLine(spec.name, action, side, item.keys, (), f"deletes: {policy}", "deleted", digest, label(work, item))
+    return PlanLine(spec.name, action, side, item.keys, (), f"deletes: {policy}", why, digest, label(work, item))
 
 
 def _create_digest(work: Work, item: Item, target: Side) -> str:

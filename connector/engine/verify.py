@@ -27,7 +27,7 @@ BATCH = 400
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that is not the same on both sides. kind: field, missing, unlinked, money, conflict, held."""
+    """One thing that is not the same on both sides. kind: field, missing, back, unlinked, money, conflict, held."""
 
     sync: str
     kind: str
@@ -69,7 +69,7 @@ def verify(spec: SyncSpec, vault: Vault, spool: Spool, sink: Sink) -> Effects[Ve
     spool.clear()
     report = VerifyReport(spec.name, spec.entity.name, spec.names)
     for side in SIDES:
-        yield from _scan(work, side, report)
+        yield from _scan(work, side, report, sink)
     checker = _Checker(work, report, sink)
     after = 0
     while linked := spool.linked(after, BATCH):
@@ -95,7 +95,7 @@ def _by_id(ids: Sequence[int]) -> Callable[[Tx], dict[int, LinkRow]]:
     return lambda tx: tx.links_by_id(ids)
 
 
-def _scan(work: Work, side: Side, report: VerifyReport) -> Effects[None]:
+def _scan(work: Work, side: Side, report: VerifyReport, sink: Sink) -> Effects[None]:
     """List one side into the spool: records with a link, and those without."""
     cursor: str | None = None
     while True:
@@ -108,6 +108,7 @@ def _scan(work: Work, side: Side, report: VerifyReport) -> Effects[None]:
             lambda tx, keys=keys: tx.links_by_key(work.spec.kind, side, keys)  # type: ignore[misc]
         )
         _sort_in(work, side, page.records, links, report)
+        yield from _back(work, side, links, report, sink)
         yield Tell("verify", sum(report.records.values()))
         cursor = page.cursor
         if not page.more:
@@ -135,6 +136,22 @@ def _sort_in(
     work.spool.add_linked(side, linked)
     work.spool.note_listed(side, [number for number, _, _ in linked])
     work.spool.add_unlinked(side, unlinked)
+
+
+def _back(work: Work, side: Side, links: Mapping[Key, LinkRow], report: VerifyReport, sink: Sink) -> Effects[None]:
+    """What has ended and is listed all the same. A record that a person decided to leave alone has its print."""
+    over = [
+        key
+        for key, link in links.items()
+        if link.state is LinkState.CLOSED and link.keys[side] == key and link.prints[side] is None
+    ]
+    if not over:
+        return
+    ended: set[Key] = yield from look(lambda tx: tx.tombstones(work.spec.kind, side, over))
+    for key in sorted(ended):
+        report.differences["back"] += 1
+        reason = f"deleted, but still or again in {work.spec.names[side]}"
+        sink(Difference(work.spec.name, "back", links[key].keys, reason=reason))
 
 
 def _unlinked(work: Work, side: Side, report: VerifyReport, sink: Sink) -> None:

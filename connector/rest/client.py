@@ -300,6 +300,7 @@ def _cause(error: httpx.HTTPError) -> str:
 def _place_in_document(error: Exception) -> str:
     """Where in the document, in words that hold no value of it."""
     if isinstance(error, msgspec.ValidationError):
-        _, _, path = str(error).rpartition(" - at ")
-        return f"unexpected shape at {path}" if path else "unexpected shape"
+        what, _, path = str(error).rpartition(" - at ")
+        odd = "a time without a zone" if "timezone component" in what else "unexpected shape"
+        return f"{odd} at {path}" if path else odd
     return "not JSON"

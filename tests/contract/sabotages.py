@@ -104,6 +104,19 @@ class RefusesAndWrites(Changing):
         return Outcome(write.key, None, RejectedError("no")) if b"REFUSED" in write.body else outcome
 
 
+@caught_by("of_a_batch_any_items_may_be_refused_and_the_others_are_done_once")
+class RollsBackWhatItAnswered(MemorySystem):
+    """A group with a refused member is not kept, and its other members were answered as done."""
+
+    def write(self, object: str, writes: Sequence[Write]) -> WriteResult:  # noqa: A002
+        result = super().write(object, writes)
+        if any(outcome.error is not None for outcome in result.outcomes) and writes[0].op is Op.CREATE:
+            for outcome in result.outcomes:
+                if outcome.error is None:
+                    self.remove(object, str(outcome.key))
+        return result
+
+
 @caught_by("an_update_of_what_is_not_there_says_so_and_creates_nothing")
 class UpdatesIntoBeing(Changing):
     def write(self, object: str, writes: Sequence[Write]) -> WriteResult:  # noqa: A002

@@ -5,6 +5,8 @@ from __future__ import annotations
 from .mutant import Mutant
 
 OUTCOMES = "connector/engine/outcomes.py"
+ENDINGS = "connector/engine/endings.py"
+UNTOLD = "connector/engine/untold.py"
 
 IN_ENDINGS = (
     Mutant(
@@ -78,5 +80,23 @@ IN_ENDINGS = (
         "        if _may_be_remembered(work, side, record):\n",
         "        if False:\n",
         ("tests/simulator/test_found.py as_if_just_created",),
+    ),
+    Mutant(
+        "gone without a word taken for deleted",
+        "A record that is gone counts as deleted although its system tells deletes and told of none.",
+        "2.2",
+        UNTOLD,
+        'return item.records[side] is None and spec.systems[side].capabilities.deletes == "feed"',
+        "return False",
+        ("tests/surface/test_traps.py rolled_back",),
+    ),
+    Mutant(
+        "taken up again as its old link",
+        "What a person wants made again keeps its ended link, and is never looked at as a new record.",
+        "2.2",
+        ENDINGS,
+        "            prints, keys = prints.with_(side, None), keys.with_(side, None)\n",
+        "            prints = prints.with_(side, None)\n",
+        ("tests/surface/test_traps.py rolled_back",),
     ),
 )

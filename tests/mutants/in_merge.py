@@ -115,7 +115,7 @@ IN_MERGE = (
         "A record that a person chose to delete is deleted with what was typed after the choice.",
         "I17, principle 3",
         "connector/engine/endings.py",
-        "        if reason == CHANGED and conflict.prints[gone.other] != item.wholes.get(gone.other):\n",
+        "        if reason in (CHANGED, UNTOLD) and conflict.prints[gone.other] != item.wholes.get(gone.other):\n",
         "        if False:\n",
         ("tests/unit/engine/test_engine_endings.py asked_about_again", "tests/simulator/test_found.py typed_after"),
     ),

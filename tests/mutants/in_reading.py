@@ -325,8 +325,8 @@ IN_READING = (
         "A record to which others refer is deleted.",
         "2.2 guards, I18",
         "connector/engine/children.py",
-        'if not work.spec.children or work.spec.deletes not in ("propagate", "ask"):',
-        "if True:",
+        "    if not work.spec.children:\n",
+        "    if True:\n",
         ("tests/invariants/test_i17_to_i18.py children",),
     ),
     Mutant(

@@ -35,7 +35,7 @@ class Site:
     tryton: Tryton
     state: str
 
-    def configure(self, *names: str, company: int | None = None, **settings: str) -> None:
+    def configure(self, *names: str, company: int | None = None, deletes: str = "ask", **settings: str) -> None:
         """Write config.yaml with these syncs, or all. settings: of the system `erp`, as YAML."""
         facts = self.tryton.facts
         auth = f"{{key: {facts['key']}, login: {facts['login']}, password: {facts['password']}}}"
@@ -46,10 +46,9 @@ class Site:
             "products": "{category: Goods, type: service}",
             **settings,
         }
+        every = f"between: [crm, erp], conflicts: manual, settle: 1ms, deletes: {{policy: {deletes}}}"
         syncs = "".join(
-            f"  {name}: {{{rules}, between: [crm, erp], conflicts: manual, settle: 1ms}}\n"
-            for name, rules in SYNCS.items()
-            if not names or name in names
+            f"  {name}: {{{rules}, {every}}}\n" for name, rules in SYNCS.items() if not names or name in names
         )
         (self.folder / "config.yaml").write_text(
             f'state: {{url: "{self.state}", key: "${{file:{self.folder}/key}}"}}\n'

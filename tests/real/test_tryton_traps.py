@@ -221,6 +221,24 @@ def test_a_company_that_does_not_get_through_wipes_no_price(loop: Site) -> None:
     assert loop.run("verify").code == 0
 
 
+# ------------------------------------------------------------------------- times that name no zone (trap 7)
+
+
+def test_times_are_read_as_utc_whatever_zone_the_server_is_in(tryton: Tryton) -> None:
+    tryton.reset(zone="Asia/Kolkata")
+    try:
+        adapter = build(place(tryton), tryton.url)
+        before = time.time()
+        write = Write(Op.CREATE, None, json.dumps({"name": "Of this moment"}).encode(), None, "token")
+        (made,) = adapter.write("party.party", [write]).outcomes
+        (shown,) = adapter.read("party.party", [made.key]).values()
+        adapter.close()
+        assert before - 5 < shown.modified.timestamp() < time.time() + 5
+        assert before - 5 < shown.created.timestamp() < time.time() + 5
+    finally:
+        tryton.reset()
+
+
 # ------------------------------------------------------------------- an external id is rarely unique (trap 9)
 
 
@@ -248,3 +266,21 @@ def test_a_party_out_of_use_in_tryton_stays_in_sight_and_is_not_deleted(loop: Si
     assert loop.crm.get("companies", buyer)["status"] == "former"
     assert loop.sync("--full")["accounts"]["failed"] == 0
     assert loop.crm.get("companies", buyer)["name"] == "Quarzwerk 0001 GmbH"
+
+
+def test_a_party_that_was_billed_is_not_deleted_and_the_refusal_waits_for_a_person(loop: Site) -> None:
+    loop.configure("accounts", deletes="propagate")
+    keys = {name: loop.crm.create("companies", **company(name)) for name in (1, 2)}
+    loop.sync()
+    person = Person(loop.tryton)
+    (party,) = person.call("model.party.party.search", [["name", "=", "Quarzwerk 0001 GmbH"]])
+    billed = {"party": party, "company": loop.tryton.facts["company"], "reference": "KEEP"}
+    person.call("model.sale.sale.create", [billed])
+    for key in keys.values():
+        loop.crm.delete("companies", key)
+    ended = loop.run("sync")
+    assert ended.code == 4, ended.text
+    assert names(loop.tryton, "Quarzwerk %") == {"Quarzwerk 0001 GmbH": 1}
+    waiting = loop.run("dead-letters", "list", "--json").data["dead_letters"]
+    waiting += loop.run("conflicts", "list", "--json").data["conflicts"]
+    assert len(waiting) == 1

@@ -103,7 +103,7 @@ def clerk_of(place: Place) -> Person:
 
 
 class TrytonSubject(HttpSubject):
-    """Parties, contacts and products. The person is another user than the connection's."""
+    """Parties, contacts, products and sales. The person is another user than the connection's."""
 
     def __init__(self, place: Place, most: int = 250) -> None:
         super().__init__(FaultProxy(place.url, words=_words, seconds=5.0))
@@ -111,8 +111,11 @@ class TrytonSubject(HttpSubject):
         self.clerk = clerk_of(place)
         self.secrets = (place.key, place.password)
         self.most = most
-        (self.party,) = self.clerk.call("party.party.create", [{"name": "The party of all contacts"}])
-        self.samples = (parties(), contacts(str(self.party)), products(place.currency))
+        home = [["create", [{"street": "Am Markt 1", "city": "Berlin"}]]]
+        (self.party,) = self.clerk.call("party.party.create", [{"name": "The party of all", "addresses": home}])
+        (self.home,) = self.clerk.read("party.party", self.party, "addresses")["addresses"]
+        party = str(self.party)
+        self.samples = (parties(), contacts(party), products(place.currency), sales(party, place.currency))
 
     def build(self, url: str) -> Adapter:
         adapter: Adapter = build(self.place, url, timeout=4.0)
@@ -141,6 +144,9 @@ class TrytonSubject(HttpSubject):
                 "product.template.write", [template], {**values, "products": [["write", [int(key)], variant]]}
             )
             return
+        if object == "sale.sale":
+            self.clerk.call("sale.sale.write", [int(key)], dict(fields))
+            return
         name = "attn" if object == "party.address" else "name"
         values = {name: fields["name"]} if "name" in fields else {}
         if "phone" in fields:
@@ -150,6 +156,8 @@ class TrytonSubject(HttpSubject):
     def delete(self, object: str, key: Key) -> None:  # noqa: A002
         if object == "product.product":
             object, key = "product.template", str(self.clerk.read(object, int(key), "template")["template"])  # noqa: A001
+        if object == "sale.sale":
+            self.clerk.call("sale.sale.cancel", [int(key)])
         self.clerk.call(f"{object}.delete", [int(key)])
 
     def merge(self, object: str, loser: Key, survivor: Key) -> None:  # noqa: A002
@@ -166,6 +174,8 @@ class TrytonSubject(HttpSubject):
         return [["write", rows, {"value": value}]] if rows else [["create", [new]]]
 
     def _made(self, object: str, fields: Fields) -> tuple[str, dict[str, Any]]:  # noqa: A002
+        if object == "sale.sale":
+            return object, self._sale(fields)
         text = fields["name"]
         if object == "party.party":
             return object, {"name": text}
@@ -176,6 +186,21 @@ class TrytonSubject(HttpSubject):
         return "product.template", {
             "name": text, "type": "service", "default_uom": unit, "products": [["create", [variant]]]
         }  # fmt: skip
+
+    def _sale(self, fields: Fields) -> dict[str, Any]:
+        """A draft, its lines without products, as one may type them."""
+        lines = [
+            {
+                "type": "line",
+                "description": line["description"],
+                "quantity": float(line["quantity"]),
+                "unit_price": {"__class__": "Decimal", "decimal": str(line["base_price"])},
+            }
+            for line in fields["lines"]
+        ]
+        said = {name: fields[name] for name in ("description", "reference") if name in fields}
+        addresses = {"invoice_address": self.home, "shipment_address": self.home}
+        return {**said, **addresses, "party": self.party, "lines": [["create", lines]]}
 
 
 def parties() -> Sample:
@@ -215,6 +240,25 @@ def products(currency: str) -> Sample:
         change=("description", tuple(f"Text {number}" for number in range(1, 8))),
         refused={"unit": "Nowhere"},
         kept={"list_price": (Decimal("12.5000"), Decimal("0.1250"), None), "active": (False, True)},
+    )
+
+
+def sales(party: str, currency: str) -> Sample:
+    line: Mapping[str, Any] = {"description": "a", "quantity": Decimal(3), "base_price": Decimal("0.3350")}
+    lines = [line, {**line, "description": "b", "quantity": Decimal("2")}, {**line, "description": "c"}]
+    made = {"party": party, "currency": currency, "reference": "first", "lines": lines}
+    return Sample(
+        "sale.sale",
+        create=lambda number: {"description": f"Sale {RUN} {number}", **made},
+        text="description",
+        change=("reference", tuple(f"PO {number}" for number in range(1, 8))),
+        refused={"party": "nobody"},
+        kept={
+            "comment": ("one\ntwo",),
+            "shipping_date": ("2027-02-28", None),
+            "freight": (Decimal("4.90"), Decimal("0.01")),
+            "lines": (lines[1:], lines[:1]),
+        },
     )
 
 

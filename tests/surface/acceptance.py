@@ -135,7 +135,7 @@ class Server:
 
     def all(self, object_: str) -> dict[str, Fields]:
         """Every live record by id."""
-        page = self.send("GET", f"/api/{object_}?limit=1000")
+        page = self.send("GET", f"/api/{object_}?after=&limit=1000")
         assert not page["more"]
         return {item["id"]: item["fields"] for item in page["items"]}
 
@@ -144,7 +144,7 @@ class Server:
         return {
             (name, item["id"]): item["version"]
             for name in names
-            for item in self.send("GET", f"/api/{name}?limit=1000")["items"]
+            for item in self.send("GET", f"/api/{name}?after=&limit=1000")["items"]
         }
 
     def switch(self, **switches: Any) -> None:

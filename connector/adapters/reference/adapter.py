@@ -20,6 +20,7 @@ from connector.adapters.reference.client import (
     WriteItem,
     event,
 )
+from connector.adapters.reference.walk import read_walk
 from connector.errors import ConfigError, ConnectorError, DeniedError, StaleError
 from connector.model.records import Finding, Hint, Key, Op, Outcome, Page, Record, Version, Write, WriteResult
 from connector.ports import Capabilities, Clock, Description, FieldSchema, ObjectSchema, WebhookRequest
@@ -70,8 +71,12 @@ class ReferenceAdapter:
             return self._description
 
     def changes(self, object: str, cursor: str | None) -> Page:  # noqa: A002
-        """The feed in commit order; exact: nothing committed before the cursor turns visible later."""
-        self._object(object)
+        """The feed in commit order; exact: nothing committed before the cursor turns visible later.
+
+        Where a system has none, by the time of the last change.
+        """
+        if self._object(object).capabilities.feed == "overlap":
+            return self._modified(object, cursor)
         page = self._client.page(object, [("cursor", cursor or ""), ("limit", str(PAGE))])
         return Page([_record(r) for r in page.items], page.cursor, page.more)
 
@@ -107,12 +112,13 @@ class ReferenceAdapter:
         if len(writes) > BATCH or any(w.op is not op for w in writes):
             raise ValueError(f"a batch is at most {BATCH} writes of one op")
         capabilities = self._object(object).capabilities
+        exact = capabilities.feed == "exact"  # without positions there is no span between two of them
         batch = self._client.write(object, op, [_item(w, capabilities) for w in writes])
         if len(batch.items) != len(writes):
             what = f"{len(batch.items)} results for {len(writes)} writes"
             raise lost(self._client.place, what, write=True)
         outcomes = [self._outcome(w, item) for w, item in zip(writes, batch.items, strict=True)]
-        span = (str(batch.span[0]), str(batch.span[1])) if batch.span else None
+        span = (str(batch.span[0]), str(batch.span[1])) if batch.span and exact else None
         return WriteResult(outcomes, span)
 
     def check(self) -> Sequence[Finding]:
@@ -158,6 +164,14 @@ class ReferenceAdapter:
         if name not in objects:
             raise ConfigError(f"{self._system} has no object `{name}`; it has: {', '.join(sorted(objects))}.")
         return objects[name]
+
+    def _modified(self, object: str, cursor: str | None) -> Page:  # noqa: A002
+        """One page by time of change. A walk begins at the newest time the one before it was shown, that second
+        included: finer times are kept than are shown, and a second comes to its end after it was read."""
+        walk = read_walk(cursor)
+        page = self._client.page(object, [("modified_since", walk.since), ("after", walk.after), ("limit", str(PAGE))])
+        walk = walk.behind(page.items, page.cursor or "", more=page.more)
+        return Page([_record(r) for r in page.items], str(walk), page.more)
 
     def _found(
         self,
@@ -255,14 +269,14 @@ def _object_schema(name: str, wire: WireObject) -> ObjectSchema:
         idempotency=wire.idempotency,
         external_key=cast(Literal["unique", "search", "none"], external),
         created_by=wire.created_by,
-        feed="exact",
+        feed="exact" if wire.feed == "commit" else "overlap",
         versions="counter",
         deletes="feed",
         batch_read=BATCH,
         batch_write=BATCH,
         page=PAGE,
         concurrency=CONCURRENCY,
-        granularity=0.001,
+        granularity=wire.stamps,
         decimals="string",
     )
     fields = {field: _field(field, known) for field, known in wire.fields.items()}

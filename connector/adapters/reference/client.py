@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import msgspec
 
@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from connector.adapters.reference import ReferenceSettings
 
 
+Instant: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time that names its zone. One that does not is refused: it could only be guessed at."""
+
+
 class WireRecord(msgspec.Struct):
     id: str
     version: int
-    modified: datetime | None = None
-    created: datetime | None = None
+    modified: Instant | None = None
+    created: Instant | None = None
     created_by: str | None = None
     modified_by: str | None = None
     deleted: bool = False
@@ -68,13 +72,15 @@ class WireObject(msgspec.Struct):
     idempotency: float = 0.0
     conditional: bool = False
     created_by: bool = False
+    feed: str = "commit"
+    stamps: float = 0.001
 
 
 class WireDescription(msgspec.Struct):
     system: str
     objects: dict[str, WireObject]
     principal: str | None = None
-    time: datetime | None = None
+    time: Instant | None = None
 
 
 class WriteItem(msgspec.Struct, omit_defaults=True):

@@ -17,8 +17,7 @@ from typing import Any
 
 from connector.adapters.tryton.client import TrytonClient
 from connector.adapters.tryton.feed import Walk, read_cursor
-from connector.adapters.tryton.invoice import READ_ONLY
-from connector.adapters.tryton.kinds import STAMP, is_key
+from connector.adapters.tryton.kinds import READ_ONLY, STAMP, is_key
 from connector.adapters.tryton.lines import digits
 from connector.adapters.tryton.reading import after_key
 from connector.adapters.tryton.wire import Domain, Row

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from connector.adapters.tryton.kinds import MARK, Kind, command, is_key, key_of, marked, one_of
-from connector.adapters.tryton.party import PAGE
+from connector.adapters.tryton.kinds import MARK, Kind, command, is_key, key_of, marked, one_of, written
 from connector.adapters.tryton.wire import Domain, Row
-from connector.ports import Capabilities, FieldSchema
+from connector.ports import FieldSchema
 
 MECHANISMS = ("email", "phone", "mobile")
 
@@ -25,16 +24,7 @@ class Contact(Kind):
     inner = ("contact_mechanisms",)
     own = live = (["attn", "not in", [None, ""]], ["invoice", "=", False], ["delivery", "=", False])
     reads = ("party", "attn", "active", *(f"contact_mechanisms.{name}" for name in ("active", "type", "value")))
-    capabilities = Capabilities(
-        conditional_write=True,
-        external_key="search",
-        created_by=True,
-        feed="overlap",
-        batch_write=50,
-        page=PAGE,
-        concurrency=4,
-        granularity=0.000001,
-    )
+    capabilities = written(50)
 
     def fields(self) -> Sequence[FieldSchema]:
         return [

@@ -6,14 +6,10 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from connector.adapters.tryton.kinds import Kind, World, is_key
+from connector.adapters.tryton.kinds import READ_ONLY, Kind, World, is_key
 from connector.adapters.tryton.lines import amounts, digits, goods, shown_line
-from connector.adapters.tryton.party import PAGE
 from connector.adapters.tryton.wire import Domain, Row
-from connector.ports import Capabilities, FieldSchema
-
-READ_ONLY = Capabilities(feed="overlap", page=PAGE, concurrency=4, granularity=0.000001)
-"""Who made a record is left out: confirming a sale makes Tryton write the invoice in the name of this connection."""
+from connector.ports import FieldSchema
 
 ORIGIN = "account.invoice,"
 

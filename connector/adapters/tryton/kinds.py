@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -35,6 +35,11 @@ ROW = ("create_date", "create_uid", "write_uid", STAMP, "_timestamp")
 INNER = ("id", "create_uid", "write_uid", STAMP, "_timestamp")
 
 
+PAGE = 100
+READ_ONLY = Capabilities(feed="overlap", page=PAGE, concurrency=4, granularity=0.000001)
+"""Of what can only be looked at: confirming a sale makes Tryton write invoices in this connection's name, so who made
+a record says nothing."""
+
 _bodies = msgspec.json.Decoder(float_hook=Decimal)
 
 
@@ -55,6 +60,11 @@ class World:
     digits: Mapping[str, int] = field(default_factory=dict)
     taxes: Mapping[Decimal, int] = field(default_factory=dict)
     discounts: bool = True
+
+
+def written(batch: int) -> Capabilities:
+    """Of what is also written. batch: how many records a call may write."""
+    return replace(READ_ONLY, conditional_write=True, external_key="search", created_by=True, batch_write=batch)
 
 
 class Kind(ABC):

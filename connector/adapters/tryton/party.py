@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from connector.adapters.tryton.failures import number_taken
-from connector.adapters.tryton.kinds import MARK, Kind, World, command, marked, one_of
+from connector.adapters.tryton.kinds import MARK, Kind, World, command, marked, one_of, written
 from connector.adapters.tryton.wire import Domain, Row
 from connector.errors import RejectedError
 from connector.model.records import Outcome
-from connector.ports import Capabilities, FieldSchema
+from connector.ports import FieldSchema
 
 if TYPE_CHECKING:
     from connector.adapters.tryton.client import TrytonClient
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 MECHANISMS = ("email", "phone", "mobile", "fax", "website")
 PARTS = ("street", "postal_code", "city", "country")
 GROUPS = {"billing": "invoice", "shipping": "delivery"}
-PAGE = 100
 
 
 class Party(Kind):
@@ -43,16 +42,7 @@ class Party(Kind):
         *(f"contact_mechanisms.{name}" for name in ("active", "type", "value", "address")),
         *(f"identifiers.{name}" for name in ("active", "type", "code")),
     )
-    capabilities = Capabilities(
-        conditional_write=True,
-        external_key="search",
-        created_by=True,
-        feed="overlap",
-        batch_write=50,
-        page=PAGE,
-        concurrency=4,
-        granularity=0.000001,
-    )
+    capabilities = written(50)
 
     def __init__(self, world: World, tax_identifier: str) -> None:
         self._tax = tax_identifier

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from connector.adapters.tryton.kinds import MARK, Kind, World, command, marked
-from connector.adapters.tryton.party import PAGE
+from connector.adapters.tryton.kinds import MARK, Kind, World, command, marked, written
 from connector.adapters.tryton.wire import Domain, Row
 from connector.errors import DeniedError, RejectedError
 from connector.model.records import Outcome
-from connector.ports import Capabilities, FieldSchema
+from connector.ports import FieldSchema
 
 if TYPE_CHECKING:
     from connector.adapters.tryton import ProductDefaults
@@ -43,16 +42,7 @@ class Product(Kind):
         *(f"{rows}.{name}" for rows in ("list_prices", "template.list_prices") for name in ("company", "list_price")),
         *(f"identifiers.{name}" for name in ("type", "code")),
     )
-    capabilities = Capabilities(
-        conditional_write=True,
-        external_key="search",
-        created_by=True,
-        feed="overlap",
-        batch_write=1,
-        page=PAGE,
-        concurrency=4,
-        granularity=0.000001,
-    )
+    capabilities = written(1)
 
     def __init__(self, world: World, defaults: ProductDefaults) -> None:
         self._defaults = defaults

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from connector.adapters.tryton.kinds import Kind, World, key_of
+from connector.adapters.tryton.kinds import Kind, World, key_of, written
 from connector.adapters.tryton.lines import (
     Goods,
     LineWriter,
@@ -23,11 +23,11 @@ from connector.adapters.tryton.lines import (
     shown_line,
     unmarked,
 )
-from connector.adapters.tryton.party import PAGE, country_of, part_of
+from connector.adapters.tryton.party import country_of, part_of
 from connector.adapters.tryton.wire import Domain, Row
 from connector.errors import ConnectorError, RejectedError, UncertainError
 from connector.model.records import Outcome
-from connector.ports import Capabilities, FieldSchema
+from connector.ports import FieldSchema
 
 if TYPE_CHECKING:
     from connector.adapters.tryton.client import TrytonClient
@@ -53,16 +53,7 @@ class Sale(Kind):
 
     name = model = "sale.sale"
     inner = ("lines", "shipment_address")
-    capabilities = Capabilities(
-        conditional_write=True,
-        external_key="search",
-        created_by=True,
-        feed="overlap",
-        batch_write=1,
-        page=PAGE,
-        concurrency=4,
-        granularity=0.000001,
-    )
+    capabilities = written(1)
 
     def __init__(self, world: World, client: TrytonClient, freight: str) -> None:
         self._client = client

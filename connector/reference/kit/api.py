@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from urllib.parse import parse_qsl
 from starlette.types import Receive, Scope, Send
 
 from connector.reference.kit.batch import encoded, error_body
+from connector.reference.kit.faults import AnswerLost, faulty, hang_up, stamped
 from connector.reference.kit.problems import ServiceError, malformed
 from connector.reference.kit.rate import Gate
 from connector.reference.kit.routes import Answer, Call, Router, json_answer
@@ -21,15 +21,8 @@ from connector.reference.kit.webhooks import Webhooks
 MAX_BODY = 32 * 1024 * 1024
 OPERATING = ("admin", "stats")
 """First words of paths without limits and faults: with them one finds out, and switches back."""
-DROP = "connector.drop"
-"""Key of the scope under which the server offers a function that closes the connection without an answer."""
 
-_HTML = b"<!doctype html><title>Please wait</title><p>We will be right back.</p>"
 _log = logging.getLogger(__name__)
-
-
-class AnswerLost(ConnectionError):  # noqa: N818  (it is what happened, as in ConnectionError's own subclasses)
-    """Raised instead of closing the connection when the application runs without a server, in a test."""
 
 
 class Api:
@@ -55,12 +48,12 @@ class Api:
         try:
             call = await self._call(scope, receive)
             fault = self._fault(call)
-            if fault is None or fault.kind in ("slow", "lost_answer"):
-                if fault is not None and fault.kind == "slow":
-                    await asyncio.sleep(fault.seconds)
-                answer = self._answer(scope, call)
-            if fault is not None and fault.kind != "slow":
-                answer = await _faulty(scope, receive, fault)
+            if fault is None:
+                answer = self._answer(call)
+            else:
+                answer = await faulty(fault, self._service, call, lambda: self._answer(call))
+                if answer is None:
+                    await hang_up(scope, receive)
         except ServiceError as error:
             answer = refusal(error)
         except AnswerLost:
@@ -70,7 +63,7 @@ class Api:
             _log.exception("%s %s failed", scope["method"], scope["path"])
             answer = refusal(ServiceError(500, "internal", "The application failed; its log says why."))
         if answer is not None:
-            await _send(send, scope, answer)
+            await _send(send, scope, stamped(answer, self._service.switches.stamps))
 
     async def _call(self, scope: Scope, receive: Receive) -> Call:
         body = await _body(receive)
@@ -87,7 +80,7 @@ class Api:
             return None
         return strike(self._service.switches, call.method, call.path, call.segments[0])
 
-    def _answer(self, scope: Scope, call: Call) -> Answer:
+    def _answer(self, call: Call) -> Answer:
         self.calls[self._router.pattern(call)] += 1
         principal = None
         try:
@@ -124,22 +117,6 @@ def refusal(error: ServiceError) -> Answer:
     if error.status == 401:
         answer.headers["www-authenticate"] = "Bearer"
     return answer
-
-
-async def _faulty(scope: Scope, receive: Receive, fault: Fault) -> Answer | None:
-    if fault.kind == "html":
-        return Answer(200, _HTML, {"content-type": "text/html; charset=utf-8"})
-    if fault.kind == "status":
-        wait = max(1, round(fault.seconds)) if fault.status in (429, 503) else None
-        return refusal(ServiceError(fault.status, "fault", f"Fault: status {fault.status}.", retry_after=wait))
-    drop = scope.get(DROP)
-    if drop is None:
-        raise AnswerLost("The connection would be closed here.")
-    drop()
-    # Wait until the server has noticed, or it would send an error of its own.
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    return None
 
 
 async def _body(receive: Receive) -> bytes:

@@ -31,6 +31,8 @@ def _object(service: Service, kind: ObjectType) -> dict[str, Any]:
         "idempotency": SECONDS if switches.idempotency == "on" else 0,
         "conditional": switches.conditional == "on",
         "created_by": True,
+        "feed": switches.feed,
+        "stamps": 0.001 if switches.stamps == "exact" else 1,
     }
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from connector.reference.kit.objects import ObjectType
 from connector.reference.kit.problems import ServiceError, malformed
-from connector.reference.kit.records import DELETED, LIVE, Record
+from connector.reference.kit.records import LIVE, Record
 from connector.reference.kit.store import Store
 
 _CURSOR = re.compile(r"([0-9a-f]{6})-(\d{1,15})(?:-(\d{1,15}))?", re.ASCII)
@@ -69,7 +69,7 @@ def by_key(records: Sequence[Record], limit: int, after: str | None) -> Page:
 
 
 def modified_since(store: Store, kind: ObjectType, since: str, after: str | None, limit: int) -> Page:
-    """Live and deleted records changed at `since` or later, ordered by (modified, id).
+    """Records changed at `since` or later, deleted and merged ones too, ordered by (modified, id).
 
     after: an id, to go on strictly behind (since, id), or the cursor of the page before (`INSTANT/ID`).
     """
@@ -83,7 +83,7 @@ def modified_since(store: Store, kind: ObjectType, since: str, after: str | None
     n = kind.number(after) if after else 0
     if n is None:
         raise malformed(f"{str(after)[:80]} is not an id of {kind.name}.")
-    where = f"state IN ({LIVE}, {DELETED}) AND (modified, n) > (?, ?) ORDER BY modified, n LIMIT ?"
+    where = "(modified, n) > (?, ?) ORDER BY modified, n LIMIT ?"
     records = store.records(kind, where, (since, n, limit + 1))
     shown = records[:limit]
     cursor = f"{shown[-1].modified}/{shown[-1].id}" if shown else given

@@ -176,6 +176,8 @@ class Router:
             return self._service.modified_since(name, control["modified_since"], after or None, limit)
         if after is not None:
             return self._service.scan(name, after, limit)
+        if self._service.switches.feed == "modified":
+            raise malformed("There is no feed here: read what changed with modified_since.")
         return self._service.feed(name, control.get("cursor") or None, limit)
 
     def _write(self, call: Call, name: str, principal: str) -> Answer:

@@ -19,8 +19,8 @@ import msgspec
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from connector.reference.kit.api import DROP
 from connector.reference.kit.app import Application, Settings
+from connector.reference.kit.faults import DROP
 from connector.reference.kit.problems import ServiceError
 from connector.reference.kit.switches import Switches, changed
 

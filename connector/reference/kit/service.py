@@ -112,7 +112,7 @@ class Service:
         return feeds.scan(self.store, self._read(name), after, limit)
 
     def modified_since(self, name: str, since: str, after: str | None, limit: int) -> Page:
-        """Live and deleted records by (modified, id)."""
+        """Records by (modified, id), deleted and merged ones too."""
         return feeds.modified_since(self.store, self._read(name), since, after, limit)
 
     # writing

@@ -92,6 +92,9 @@ class Store:
     def transaction(self) -> Iterator[None]:
         """The single writer: everything inside is committed together, or not at all."""
         with self.lock:
+            if self._connection.in_transaction:
+                yield  # inside `undone`: nothing is kept anyway
+                return
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -100,6 +103,19 @@ class Store:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """What is written inside is seen inside, and was never there afterwards; numbers it drew do not come again."""
+        with self.lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            finally:
+                drawn = self.rows("SELECT name, value FROM counters")
+                self._connection.execute("ROLLBACK")
+            with self.transaction():
+                self.execute_many("INSERT OR REPLACE INTO counters (name, value) VALUES (?, ?)", drawn)
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         with self.lock:

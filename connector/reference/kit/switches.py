@@ -10,14 +10,17 @@ import msgspec
 
 from connector.reference.kit.problems import ServiceError
 
-FaultKind: TypeAlias = Literal["lost_answer", "status", "html", "slow", "drop_before"]
+FaultKind: TypeAlias = Literal[
+    "lost_answer", "status", "html", "slow", "drop_before", "done_but_status", "undone", "empty", "stranger"
+]
 
 
 class Fault(msgspec.Struct, forbid_unknown_fields=True):
     """One fault on the calls that match.
 
-    path: pattern with `*`. status: what `status` answers. after: matching calls let through first. times: how often it
-    strikes then, None without end. seconds: how long `slow` waits, and Retry-After of `status`.
+    path: pattern with `*`. status: what `status` and `done_but_status` answer. after: matching calls let through
+    first. times: how often it strikes then, None without end. seconds: how long `slow` waits, and Retry-After of a
+    status.
     """
 
     kind: FaultKind
@@ -46,11 +49,17 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Switches(msgspec.Struct, forbid_unknown_fields=True):
-    """rate: calls per second and principal, None for no limit. daily_limit: calls per day and principal."""
+    """rate: calls per second and principal, None for no limit. daily_limit: calls per day and principal.
+
+    feed: `commit` has positions; `modified` has only the time of the last change to go by. stamps: `exact` shows
+    milliseconds, `seconds` leaves them out though they are kept, `local` shows another zone's time and names no zone.
+    """
 
     external_key: Literal["unique", "search", "none"] = "unique"
     idempotency: Literal["on", "off"] = "on"
     conditional: Literal["on", "off"] = "on"
+    feed: Literal["commit", "modified"] = "commit"
+    stamps: Literal["exact", "seconds", "local"] = "exact"
     rate: float | None = None
     daily_limit: int | None = None
     fault: list[Fault] = msgspec.field(default_factory=list)

@@ -43,3 +43,16 @@ class TestErp(AdapterContract):
         made = ReferenceSubject(servers["erp"], [customers(), items()])
         yield made
         made.close()
+
+
+class TestCrmByTime(AdapterContract):
+    """No feed with positions: only the time of the last change, shown without the milliseconds that are kept."""
+
+    troubles = (Trouble.LOST,)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def contract_subject(cls, servers: Mapping[str, Server]) -> Iterator[Subject]:
+        made = ReferenceSubject(servers["crm"], [companies()], feed="modified", stamps="seconds")
+        yield made
+        made.close()

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reference_calls import Caller
 
-from connector.reference.kit.api import AnswerLost
+from connector.reference.kit.faults import AnswerLost
 from connector.reference.kit.problems import ServiceError
 from connector.reference.kit.rate import Gate
 
