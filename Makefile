@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 WORKERS ?= 2
+# Tests that wait for servers and for processes they kill leave the cores idle: one more fills them.
+TESTERS = $(shell expr $(WORKERS) + 1)
 VENV := .venv
 BIN := $(VENV)/bin
 QUIET := --disable-pip-version-check --no-input --quiet
@@ -29,7 +31,7 @@ demo: $(VENV)/.runtime ## start a CRM and an ERP, sync them once, check the resu
 
 test: $(VENV)/.dev lint types contracts ## lint, types, import contracts and every test
 	@echo "tests"
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	@$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal
 
 lint: $(VENV)/.dev ## style and layout of the code
 	@echo "lint"

@@ -54,5 +54,6 @@ class TestCrmByTime(AdapterContract):
     @classmethod
     def contract_subject(cls, servers: Mapping[str, Server]) -> Iterator[Subject]:
         made = ReferenceSubject(servers["crm"], [companies()], feed="modified", stamps="seconds")
+        made.most = 250
         yield made
         made.close()
