@@ -149,10 +149,12 @@ def _once(sentences: Iterable[str]) -> list[str]:
 def _show_next(ran: list[Ran]) -> None:
     """Where to look at what was held or refused."""
     counts = [entry.report.counts for entry in ran if entry.report]
-    later = any(found.get("unconfirmed") or found.get("waiting") for found in counts)
-    if any(found.get("conflicts") or (found.get("held") and not later) for found in counts):
+    later = [bool(found.get("unconfirmed") or found.get("waiting")) for found in counts]
+    if any(
+        found.get("conflicts") or (found.get("held") and not wait) for found, wait in zip(counts, later, strict=True)
+    ):
         say("Something waits for a person: connector conflicts list")
-    if later:
+    if any(later):
         say("Some records wait for another, or for a second look: connector status")
     unknown = sum(found.get("uncertain", 0) for found in counts)
     if sum(found.get("failed", 0) for found in counts) > unknown:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from connector.engine.effects import Effects, call
 from connector.engine.item import ItemPlan
-from connector.engine.untold import delete_policy
+from connector.engine.untold import chosen_policy, delete_policy
 from connector.engine.work import Work
 from connector.merge.records import Step
 from connector.model.records import Key, Record
@@ -32,7 +32,9 @@ def _deletes(work: Work, plan: ItemPlan, side: Side) -> bool:
     if plan.step is None or plan.step.target is not side:
         return False
     row, policy = plan.item.conflicts.get("*"), delete_policy(work.spec, plan.item, side)
-    return policy == "propagate" or (policy == "ask" and row is not None and row.choice is side.other)
+    if policy == "ask" and row is not None and row.choice is side.other:
+        policy = chosen_policy(work.spec)
+    return policy == "propagate"
 
 
 def _parents(work: Work, side: Side, keys: Sequence[Key]) -> Effects[set[Key]]:

@@ -11,7 +11,7 @@ from connector.engine.drafter import Drafter
 from connector.engine.item import Item, ItemPlan
 from connector.engine.settle import Settlement
 from connector.engine.survivors import Survivors
-from connector.engine.untold import UNTOLD, delete_policy, is_untold
+from connector.engine.untold import UNTOLD, chosen_policy, delete_policy, is_untold
 from connector.engine.work import MISSING, SURVIVOR_MISSING, SURVIVOR_UNLINKED
 from connector.merge.records import Status, Step
 from connector.model.records import Op, Record
@@ -65,7 +65,7 @@ def _delete(drafter: Drafter, thread: Thread, target: Side) -> None:
         if conflict is None or conflict.choice is None:
             _hold(drafter, thread, UNTOLD if is_untold(spec, item, target.other) else DELETE)
             return
-        policy = "propagate" if conflict.choice is target.other else "ignore"
+        policy = chosen_policy(spec) if conflict.choice is target.other else "ignore"
     if policy != "ignore" and not any(unit.flow.allows(target) for unit in spec.units):
         policy = "ignore"
     retires = spec.entity.retire is not None and spec.entity.retire[0] in spec.systems[target].mapping.writable
@@ -110,27 +110,21 @@ def _retire(drafter: Drafter, thread: Thread, target: Side) -> None:
     )
 
 
-def close(
-    drafter: Drafter, thread: Thread, *, both: bool = False, ended: Side | None = None, frees: Side | None = None
-) -> None:
+def close(drafter: Drafter, thread: Thread, *, both: bool = False, ended: Side | None = None) -> None:
     """End a link. The keys that ended are tombstones for ever; a side that lives on has its print.
 
     Without one it would be taken for a record that came back, at the next full run, and a person be asked once more.
-    frees: the side whose record is in no link any more, and is looked at as a new one.
     """
     link = thread.link
-    prints, keys = link.prints, link.keys
+    prints = link.prints
     for side in SIDES:
         key = link.keys[side]
         if (both or side is ended) and key is not None:
             drafter.draft.tombstones.append((side, key))
             prints = prints.with_(side, None)
-        elif side is frees:
-            prints, keys = prints.with_(side, None), keys.with_(side, None)
-            drafter.hint(side, str(key), "to be made again", drafter.now)
         elif prints[side] is None:
             prints = prints.with_(side, thread.item.wholes.get(side))
-    thread.link = replace(link, state=LinkState.CLOSED, keys=keys, prints=prints)
+    thread.link = replace(link, state=LinkState.CLOSED, prints=prints)
     drafter.draft.updates.append(thread.link)
     drafter.draft.closed.extend((link.id, unit) for unit in thread.item.conflicts)
     drafter.journal("closed", "deleted", link=link.id, side=ended, key=link.keys.left, detail=str(link.keys.right))
@@ -158,7 +152,8 @@ def _held_or_decided(drafter: Drafter, thread: Thread, reason: str) -> None:
             drafter.hint(gone, str(item.keys[gone]), reason, drafter.now + WAITS)
         return
     gone = deleted_side(item)
-    if reason in (CHANGED, CHILDREN, UNTOLD) and conflict.choice is gone:
+    written = any(unit.flow.allows(gone.other) for unit in drafter.spec.units)
+    if reason in (CHANGED, CHILDREN, UNTOLD) and conflict.choice is gone and written:
         if reason in (CHANGED, UNTOLD) and conflict.prints[gone.other] != item.wholes.get(gone.other):
             _hold(drafter, thread, CHANGED_AGAIN)  # chosen over another record than would go now
             return
@@ -169,8 +164,7 @@ def _held_or_decided(drafter: Drafter, thread: Thread, reason: str) -> None:
         drafter.pend(thread, gone.other, Op.DELETE, {}, version, settlement, {}, (), rule="a person chose to delete")
         return
     record = item.records[gone]
-    frees = gone.other if reason == UNTOLD and conflict.choice is gone.other else None
-    close(drafter, thread, ended=gone if record is None or record.deleted else None, frees=frees)
+    close(drafter, thread, ended=gone if record is None or record.deleted else None)
     thread.result = "skipped"
 
 

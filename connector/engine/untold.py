@@ -14,7 +14,8 @@ def is_untold(spec: SyncSpec, item: Item, side: Side) -> bool:
 
     It may never have kept what it said it made, or have been put back to an older state.
     """
-    return item.records[side] is None and spec.systems[side].capabilities.deletes == "feed"
+    told = spec.systems[side].capabilities.deletes == "feed"
+    return told and item.records[side] is None and not spec.entity.projects
 
 
 def delete_policy(spec: SyncSpec, item: Item, target: Side) -> str:
@@ -22,3 +23,8 @@ def delete_policy(spec: SyncSpec, item: Item, target: Side) -> str:
     if spec.entity.projects:
         return "ignore"
     return "ask" if is_untold(spec, item, target.other) else spec.deletes
+
+
+def chosen_policy(spec: SyncSpec) -> str:
+    """What a person who takes the side that is gone has chosen: what is done with a delete that was told."""
+    return "propagate" if spec.deletes == "ask" else spec.deletes

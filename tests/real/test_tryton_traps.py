@@ -224,19 +224,26 @@ def test_a_company_that_does_not_get_through_wipes_no_price(loop: Site) -> None:
 # ------------------------------------------------------------------------- times that name no zone (trap 7)
 
 
-def test_times_are_read_as_utc_whatever_zone_the_server_is_in(tryton: Tryton) -> None:
-    tryton.reset(zone="Asia/Kolkata")
-    try:
-        adapter = build(place(tryton), tryton.url)
-        before = time.time()
-        write = Write(Op.CREATE, None, json.dumps({"name": "Of this moment"}).encode(), None, "token")
-        (made,) = adapter.write("party.party", [write]).outcomes
-        (shown,) = adapter.read("party.party", [made.key]).values()
-        adapter.close()
-        assert before - 5 < shown.modified.timestamp() < time.time() + 5
-        assert before - 5 < shown.created.timestamp() < time.time() + 5
-    finally:
-        tryton.reset()
+@pytest.fixture
+def far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process in another time zone than Tryton, which is always in UTC."""
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Asia/Kolkata")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_east")
+def test_times_are_read_as_utc_wherever_the_connector_runs(tryton: Tryton) -> None:
+    adapter = build(place(tryton), tryton.url)
+    before = time.time()
+    write = Write(Op.CREATE, None, json.dumps({"name": "Of this moment"}).encode(), None, "token")
+    (made,) = adapter.write("party.party", [write]).outcomes
+    (shown,) = adapter.read("party.party", [made.key]).values()
+    adapter.close()
+    assert before - 5 < shown.modified.timestamp() < time.time() + 5
+    assert before - 5 < shown.created.timestamp() < time.time() + 5
 
 
 # ------------------------------------------------------------------- an external id is rarely unique (trap 9)

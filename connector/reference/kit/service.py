@@ -126,7 +126,7 @@ class Service:
                 yield tx
                 self.domain.finish(tx)
                 tx.flush()
-            for listener in self.listeners:
+            for listener in self.listeners if not self.store.undoing else ():
                 listener(tx.changes)
 
     def create(self, name: str, fields: Mapping[str, Any], principal: str) -> Record:

@@ -74,6 +74,7 @@ class Store:
         self.types: Mapping[str, ObjectType] = {kind.name: kind for kind in types}
         self.clock = clock
         self.lock = threading.RLock()
+        self.undoing = False
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")
@@ -92,8 +93,8 @@ class Store:
     def transaction(self) -> Iterator[None]:
         """The single writer: everything inside is committed together, or not at all."""
         with self.lock:
-            if self._connection.in_transaction:
-                yield  # inside `undone`: nothing is kept anyway
+            if self.undoing:
+                yield  # nothing is kept anyway
                 return
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -109,13 +110,15 @@ class Store:
         """What is written inside is seen inside, and was never there afterwards; numbers it drew do not come again."""
         with self.lock:
             self._connection.execute("BEGIN IMMEDIATE")
+            self.undoing = True
             try:
                 yield
             finally:
+                self.undoing = False
                 drawn = self.rows("SELECT name, value FROM counters")
                 self._connection.execute("ROLLBACK")
-            with self.transaction():
-                self.execute_many("INSERT OR REPLACE INTO counters (name, value) VALUES (?, ?)", drawn)
+                with self.transaction():
+                    self.execute_many("INSERT OR REPLACE INTO counters (name, value) VALUES (?, ?)", drawn)
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         with self.lock:

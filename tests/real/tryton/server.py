@@ -36,8 +36,8 @@ class Tryton:
         self.url = ""
         self.facts: dict[str, Any] = {}
 
-    def reset(self, zone: str = "UTC") -> None:
-        """As seeded, and answering. The address may be another one than before. zone: the server's own time zone."""
+    def reset(self) -> None:
+        """As seeded, and answering. The address may be another one than before."""
         self.stop()
         self.facts = _seeded(self._database, self._kind)
         self._database.fresh(_copy(self._kind))
@@ -52,7 +52,7 @@ class Tryton:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "TRYTOND_CONFIG": str(config), "TZ": zone},
+                env={**os.environ, "TRYTOND_CONFIG": str(config)},
                 start_new_session=True,
             )
         self._wait()
