@@ -136,7 +136,7 @@ def test_every_order_arrives_once_and_to_the_cent(trade: Site) -> None:
     assert sum(len(row["lines"]) for row in rows) == data.count_lines + with_freight
     verified = trade.run("verify", "--json")
     # The CRM has no word for a draft; nothing else differs.
-    told = {(one["kind"], one["field"]) for one in verified.data["differences"]}
+    told = {(one["kind"], one["name"]) for one in verified.data["differences"]}
     assert told == {("held", "status")}, verified.text[:2000]
     again = trade.sync()
     assert {name: (one["created"], one["updated"], one["failed"]) for name, one in again.items()} == dict.fromkeys(

@@ -259,6 +259,8 @@ def sales(party: str, currency: str) -> Sample:
             "freight": (Decimal("4.90"), Decimal("0.01")),
             "lines": (lines[1:], lines[:1]),
         },
+        steps=frozenset({"stage"}),
+        several=True,
     )
 
 

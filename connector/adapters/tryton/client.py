@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from connector.adapters.tryton.failures import read_error, rpc_error
+from connector.adapters.tryton.failures import read_error, rpc_error, went_meanwhile
 from connector.adapters.tryton.wire import Domain, Row, packed, plain, worded
-from connector.errors import ConfigError, DeniedError
+from connector.errors import ConfigError, DeniedError, RejectedError, TransientError
 from connector.ports import Clock
 from connector.rest.auth import Bearer, Headers
 from connector.rest.client import Options, RestClient, segment
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from connector.adapters.tryton import TrytonSettings
 
 CONNECTIONS = 4
+READS = 4
+"""How often a list is asked for that was not given because of a record which went while it was made."""
 
 
 class _Answer(msgspec.Struct):
@@ -116,9 +118,18 @@ class TrytonClient:
     def rows(
         self, model: str, fields: Sequence[str], domain: Domain, order: Sequence[tuple[str, str]], limit: int
     ) -> list[Row]:
-        """The first records of that domain, in that order."""
+        """The first records of that domain, in that order. Raises TransientError where they go while they are read."""
         query = [*(("f", field) for field in fields), ("d", packed(domain)), ("o", packed(order)), ("s", str(limit))]
-        found = self._rest.get(f"/rest/model/{segment(model)}", list[dict[str, Any]], query)
+        for left in reversed(range(READS)):
+            try:
+                found = self._rest.get(f"/rest/model/{segment(model)}", list[dict[str, Any]], query)
+            except RejectedError as error:
+                if not went_meanwhile(error):
+                    raise
+                if not left:
+                    raise TransientError(f"{error} It went while it was read; run again later.") from None
+            else:
+                break
         return [self._row(row, fields, write=False) for row in found]
 
     def create_one(self, model: str, values: Mapping[str, Any], fields: Sequence[str]) -> Row:

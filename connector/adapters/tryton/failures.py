@@ -28,6 +28,9 @@ from connector.rest.failures import Place, Said, status_error
 _NUMBER_TAKEN = re.compile(r"the code on party must be unique", re.IGNORECASE)
 """In English, whatever language the user has: the client asks for messages in it (see client.py)."""
 
+_WENT_MEANWHILE = re.compile(r"trying to read records .* that don't exist", re.IGNORECASE | re.DOTALL)
+"""A row was found, and deleted before Tryton had read what it refers to. In another language it is a refusal."""
+
 
 class _Error(msgspec.Struct):
     status: int
@@ -69,6 +72,11 @@ def number_taken(error: ConnectorError) -> ConnectorError:
     if isinstance(error, RejectedError) and _NUMBER_TAKEN.search(str(error)):
         return TransientError(f"{str(error).rstrip('.')}: two writers drew one number; trying again draws another.")
     return error
+
+
+def went_meanwhile(error: ConnectorError) -> bool:
+    """Whether a list was not given because of a record that was deleted while it was made: asked again, it is."""
+    return isinstance(error, RejectedError) and _WENT_MEANWHILE.search(str(error)) is not None
 
 
 def _told(error: Any) -> tuple[str, Said]:

@@ -31,6 +31,8 @@ class Sample:
     kept: further fields, each with values that come back exactly as they are written.
     external: the field that holds the external key, where capabilities name one.
     line_key: what a nested line calls its own id. Lines are compared without it; a line that shows it has to keep it.
+    steps: fields with choices that only go from one to another, as the system lets them: their choices are not tried.
+    several: a write takes more than one call, and the calls are not counted.
     """
 
     object: str
@@ -41,6 +43,8 @@ class Sample:
     kept: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     external: str = "external_id"
     line_key: str = "id"
+    steps: frozenset[str] = frozenset()
+    several: bool = False
 
 
 class Subject(ABC):

@@ -126,6 +126,27 @@ def test_a_rest_error_is_read_and_anything_else_is_not() -> None:
         assert read_error(body) is None
 
 
+WENT = 'You are trying to read records "215" of "Product Template" that don\'t exist.'
+
+
+def listed(*script: bytes) -> list[dict[str, Any]]:
+    with scripted(*script) as server:
+        client = opened(server)
+        try:
+            return client.rows("product.product", ["code"], [], [("id", "ASC")], 5)
+        finally:
+            client.close()
+
+
+def test_a_list_that_is_refused_for_a_record_which_went_meanwhile_is_asked_for_again() -> None:
+    there = answer(200, b'[{"id": 4, "code": "B-1"}]')
+    assert listed(refused(WENT), refused(WENT), there) == [{"id": 4, "code": "B-1"}]
+    with pytest.raises(TransientError, match="It went while it was read"):
+        listed(*[refused(WENT)] * 4)
+    with pytest.raises(RejectedError):
+        listed(refused("Something else."), there)
+
+
 def test_a_session_that_ran_out_is_opened_again_and_the_write_sent_once_more() -> None:
     with scripted(LOGIN, answer(401, b"", "text/html"), LOGIN_AGAIN, said(result=None)) as server:
         client = opened(server)
