@@ -175,7 +175,8 @@ class Balances:
                 rest = line["debit"] - line["credit"]
                 owed = figures[line["party"]]
                 owed.open += rest
-                if line["maturity_date"] and line["maturity_date"] < today:
+                # A payment of a part has no date, and takes off what is due: so Tryton's own figure for today has it.
+                if line["maturity_date"] is None or line["maturity_date"] < today:
                     owed.overdue += rest
         return [self._record(row["id"], figures[row["id"]], today) for row in parties]
 
@@ -194,7 +195,7 @@ class Balances:
         """as_of is no part of the version: a day that passes changes nothing."""
         figures: dict[str, Any] = {
             "open": digits(owed.open),
-            "overdue": digits(owed.overdue),
+            "overdue": digits(max(owed.overdue, Decimal(0))),
             "currency": self._currency,
         }
         version = hashlib.blake2b("\n".join(figures.values()).encode(), digest_size=12).hexdigest()

@@ -123,21 +123,39 @@ def owed(ledger: Ledger, key: str) -> tuple[str, str]:
 
 
 def test_open_receivable_lines_add_up_and_only_what_was_due_before_today_is_overdue(ledger: Ledger) -> None:
-    for amount, due in (("10.10", YESTERDAY), ("20.20", TODAY), ("30.30", TOMORROW), ("-5.00", None)):
+    for amount, due in (("10.10", YESTERDAY), ("20.20", TODAY), ("30.30", TOMORROW)):
         ledger.book(1, amount, due)
     ledger.book(1, "99", receivable=False)
     ledger.clear(ledger.book(1, "7.77", YESTERDAY))
     ledger.book(2, "1.00", YESTERDAY)
     assert (owed(ledger, "1"), owed(ledger, "2"), owed(ledger, "3")) == (
-        ("55.60", "10.10"),
+        ("60.60", "10.10"),
         ("1.00", "1.00"),
         ("0", "0"),
     )
 
 
+PARTS = [
+    # what was billed, when it is due, what was paid of it: open, overdue
+    ("44.62", TOMORROW, "20.00", ("24.62", "0")),
+    ("44.62", YESTERDAY, "20.00", ("24.62", "24.62")),
+    ("44.62", YESTERDAY, "50.00", ("-5.38", "0")),
+    ("44.62", None, "0.62", ("44.00", "44.00")),
+]
+
+
+@pytest.mark.parametrize(("billed", "due", "paid", "wanted"), PARTS)
+def test_a_part_paid_has_no_date_and_takes_off_what_is_due(
+    ledger: Ledger, billed: str, due: date | None, paid: str, wanted: tuple[str, str]
+) -> None:
+    ledger.book(1, billed, due)
+    ledger.book(1, f"-{paid}", None)
+    assert owed(ledger, "1") == wanted
+
+
 def test_more_lines_than_one_call_shows_are_all_added_up(ledger: Ledger) -> None:
     for _ in range(LINES + 1):
-        ledger.book(1, "0.01")
+        ledger.book(1, "0.01", TOMORROW)
     assert owed(ledger, "1") == ("10.01", "0")
 
 
