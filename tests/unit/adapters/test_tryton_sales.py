@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from connector.adapters.tryton.kinds import World
-from connector.adapters.tryton.lines import mark, unmarked
+from connector.adapters.tryton.lines import mark, noted, unmarked
 from connector.adapters.tryton.sale import Sale, stage
 from connector.errors import RejectedError, TransientError, UncertainError
 from connector.model.records import Op, Write
@@ -38,7 +38,7 @@ class Client:
     place = "Tryton"
 
     def __init__(self, fails: Mapping[str, Exception] | None = None, **party: Any) -> None:
-        self.party = row(2, customer_payment_term=9, addresses=[address(6, city="Wien")], **party)
+        self.party = row(2, **{"customer_payment_term": 9, "addresses": [address(6, city="Wien")], **party})
         self.fails = dict(fails or {})
         self.done: list[Any] = []
 
@@ -51,6 +51,9 @@ class Client:
     def create(self, model: str, values: Sequence[Mapping[str, Any]]) -> list[int]:
         self.done.append((model, *values))
         return [77]
+
+    def write(self, model: str, changes: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
+        self.done.append((model, *changes))
 
     def press(self, model: str, button: str, key: int) -> None:
         self.done.append((button, key))
@@ -136,6 +139,23 @@ def test_what_a_person_noted_is_no_key() -> None:
     assert mark(None, None) is None
 
 
+NOTED = [
+    (None, "connector:D/L"),
+    ("", "connector:D/L"),
+    ("Call before delivery!", "connector:D/L\nCall before delivery!"),
+    ("connector:D/", "connector:D/L"),
+    ("connector:/X\nCall\nbefore", "connector:D/L\nCall\nbefore"),
+    ("connector:/X\r\nCall", "connector:D/L\nCall"),
+]
+
+
+@pytest.mark.parametrize(("there", "note"), NOTED)
+def test_what_a_person_noted_stays_below_the_keys(there: str | None, note: str) -> None:
+    assert noted(there, "D", "L") == note
+    assert unmarked(note) == ("D", "L")
+    assert noted(note, None, None) == (note.partition("\n")[2] or None)
+
+
 # ------------------------------------------------------------------------------------------------ creating
 
 
@@ -154,12 +174,32 @@ def test_a_new_sale_takes_along_what_trytons_client_would_have_filled_in() -> No
     assert values["lines"] == [["create", [priced]], ["create", [freight]]]
 
 
-def test_an_address_the_party_does_not_have_is_added_to_it() -> None:
+def test_an_address_the_party_does_not_have_is_made_for_this_sale_alone() -> None:
     client = Client()
     made = kind(client)
     values = made.creating(checked(made, party="2", ship_city="Graz", ship_country="AT"))
-    assert client.done == [("party.address", {"party": 2, "city": "Graz", "country": 4})]
+    assert client.done == [
+        ("party.address", {"party": 2, "city": "Graz", "country": 4}),
+        ("party.address", (77, {"active": False})),
+    ]
     assert (values["shipment_address"], values["invoice_address"]) == (77, 6)
+
+
+def test_an_address_that_an_earlier_sale_had_is_taken_again_and_an_active_one_before_it() -> None:
+    asleep, awake = address(4, city="Graz", active=False), address(9, city="Graz")
+    client = Client(addresses=[asleep, address(6, city="Wien")])
+    assert kind(client).creating({"party": "2", "ship_city": "Graz"})["shipment_address"] == 4
+    client = Client(addresses=[asleep, awake])
+    assert kind(client).creating({"party": "2", "ship_city": "Graz"})["shipment_address"] == 9
+    assert client.done == []
+
+
+def test_where_nothing_is_said_goods_go_where_the_party_gets_its_deliveries() -> None:
+    addresses = [address(6, city="Wien", invoice=True), address(7, city="Graz", delivery=True)]
+    values = kind(Client(addresses=addresses)).creating({"party": "2"})
+    assert (values["shipment_address"], values["invoice_address"]) == (7, 6)
+    asleep = [address(6, city="Wien"), address(7, city="Graz", delivery=True, active=False)]
+    assert kind(Client(addresses=asleep)).creating({"party": "2"})["shipment_address"] == 6
 
 
 REFUSED = [
