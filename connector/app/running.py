@@ -17,7 +17,7 @@ from connector.engine.spec import SyncSpec
 from connector.engine.sync import Options
 from connector.engine.sync import plan as plan_run
 from connector.engine.sync import sync as sync_run
-from connector.engine.verify import Difference, VerifyReport, balance_problems
+from connector.engine.verify import Difference, VerifyReport, balance_problems, not_compared
 from connector.engine.verify import verify as verify_run
 from connector.errors import ConfigError, ConnectorError
 from connector.mapping.located import listed
@@ -40,10 +40,12 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What `verify` found. money: sentences about balances that do not add up across entities."""
+    """What `verify` found. money: sentences about balances that do not add up across entities; not_compared: about
+    those that cannot be compared."""
 
     reports: list[VerifyReport]
     money: list[str]
+    not_compared: list[str]
 
     @property
     def clean(self) -> bool:
@@ -138,7 +140,7 @@ def verify(app: App, names: Iterable[str], sink: DifferenceSink) -> Verified:
         spec = app.spec(sync.name)
         with app.driver(sync, read_only=True, essential=True) as driver:
             reports.append(_verify(app, driver, compared(spec), sink))
-    return Verified(reports, balance_problems(reports))
+    return Verified(reports, balance_problems(reports), not_compared(reports))
 
 
 def _verify(app: App, driver: Driver, spec: SyncSpec, sink: DifferenceSink) -> VerifyReport:
