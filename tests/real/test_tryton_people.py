@@ -199,9 +199,10 @@ def test_a_customer_made_since_has_a_balance_of_nothing(loop: Site) -> None:
 
 
 def test_what_is_open_in_another_currency_is_said_to_be_not_compared(loop: Site, person: Person) -> None:
+    usable = ["closed", "!=", True]
     exchange = {
-        "currency_exchange_credit_account": first(person, "account.account", ["type.revenue", "=", True]),
-        "currency_exchange_debit_account": first(person, "account.account", ["type.expense", "=", True]),
+        "currency_exchange_credit_account": first(person, "account.account", ["type.revenue", "=", True], usable),
+        "currency_exchange_debit_account": first(person, "account.account", ["type.expense", "=", True], usable),
         "currency_exchange_journal": first(person, "account.journal", ["type", "=", "write-off"]),
     }
     known = person.call("model.account.configuration.search", [])

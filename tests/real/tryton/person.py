@@ -33,8 +33,8 @@ class Person:
         return self._send(method, [*arguments, {**self._context, **context}], self._headers)
 
     def post(self, invoice: int) -> None:
-        """A draft invoice becomes owed."""
-        self.call("model.account.invoice.post", [invoice])
+        """A draft invoice becomes owed. Questions about it are answered with yes."""
+        self._insist("model.account.invoice.post", [invoice])
 
     def pay(self, invoice: int, amount: Decimal, description: str, day: date | None = None) -> None:
         """Pays a posted invoice, wholly or in part."""
@@ -63,7 +63,7 @@ class Person:
         session, first, *_ = self.call(f"wizard.{name}.create")
         try:
             forms: dict[str, Any] = {}
-            answer = self._step(name, session, forms, first, context)
+            answer = self._insist(f"wizard.{name}.execute", session, forms, first, **context)
             for state in states:
                 view = answer.get("view")
                 if view is None:
@@ -71,21 +71,21 @@ class Person:
                 # Names with a dot are sent for showing only, and refused when they come back.
                 shown = {field: value for field, value in view["defaults"].items() if "." not in field}
                 forms[view["state"]] = shown if forms else {**shown, **form}
-                answer = self._step(name, session, forms, state, context)
+                answer = self._insist(f"wizard.{name}.execute", session, forms, state, **context)
         finally:
             self.call(f"wizard.{name}.delete", session)
 
-    def _step(self, name: str, session: int, forms: dict[str, Any], state: str, context: dict[str, Any]) -> Any:
-        """One step of a wizard; a question is answered with yes, as the client does it, and the step taken again."""
+    def _insist(self, method: str, *arguments: Any, **context: Any) -> Any:
+        """A question is answered with yes, as the client does it, and the call made again."""
         try:
-            return self.call(f"wizard.{name}.execute", session, forms, state, **context)
+            return self.call(method, *arguments, **context)
         except PersonError as error:
             question = re.search(r"'UserWarning', \['([^']+)'", str(error))
             if question is None:
                 raise
         (user,) = self.call("model.res.user.search", [["login", "=", "admin"]])
         self.call("model.res.user.warning.create", [{"user": user, "name": question[1], "always": True}])
-        return self.call(f"wizard.{name}.execute", session, forms, state, **context)
+        return self.call(method, *arguments, **context)
 
     def _send(self, method: str, parameters: list[Any], headers: dict[str, str]) -> Any:
         body = json.dumps({"id": 1, "method": method, "params": parameters}).encode()
