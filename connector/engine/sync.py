@@ -146,9 +146,9 @@ def _begin(spec: SyncSpec, vault: Vault, spool: Spool, *, dry: bool) -> Effects[
 
 def _read(work: Work, at: float, *, full: bool) -> Effects[None]:
     # Where a mapping or the sync changed, records that did not are to be looked at as well.
-    anew = yield from _is_read_anew(work)
+    work.anew = yield from _is_read_anew(work)
     yield from note_doubted(work)
-    yield from read_feeds(work, full=full or anew)
+    yield from read_feeds(work, full=full or work.anew)
     yield from read_hints(work, at)
     yield from _complete(work)
 

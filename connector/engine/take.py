@@ -152,11 +152,12 @@ def forget(tx: Tx, kind: str, side: Side, keys: Collection[Key]) -> None:
 def _stays_parked(work: Work, parked: DeadRow, record: Record, link: LinkRow | None, *, forced: bool) -> bool:
     """Whether a refused record is left as it is: nobody asks for it, and neither it nor its mapping changed since.
 
-    A mapping may bring units that no refused write carried: nothing would say of those that they differ.
+    A mapping may bring units that no refused write carried: nothing would say of those that they differ. And what has
+    no link may be matched by other rules now, or made.
     """
     if _is_unsure(parked, record):
         return True
-    remapped = link is not None and link.state is LinkState.LINKED and link.layout != work.layout
+    remapped = work.anew if link is None else link.state is LinkState.LINKED and link.layout != work.layout
     return not (forced or remapped) and parked.version == record.version
 
 

@@ -321,9 +321,9 @@ class Owed:
 
     @property
     def foreign(self) -> str | None:
-        """What is open in another currency than the one that all balances are in, which a ledger turns into its own."""
-        others = [f"{amount} {code}" for code, amount in self.documents.items() if amount and code not in self.balances]
-        return ", ".join(sorted(others)) if others and len(self.balances) == 1 else None
+        """Currencies of documents other than the one that all balances are in: a ledger turns them into its own."""
+        others = sorted(self.documents.keys() - self.balances.keys())
+        return ", ".join(others) if others and len(self.balances) == 1 else None
 
 
 def owed(reports: Sequence[VerifyReport]) -> list[Owed]:
@@ -357,7 +357,8 @@ def balance_problems(reports: Sequence[VerifyReport]) -> list[str]:
 def not_compared(reports: Sequence[VerifyReport]) -> list[str]:
     """Why the balances of a side could not be compared with its documents."""
     return [
-        f"{side.name}: {side.foreign} is open, and balances are kept in {next(iter(side.balances))}: not compared"
+        f"{side.name}: documents are in {side.foreign} too, balances in {next(iter(side.balances))} alone: "
+        "what is owed was not compared with the documents"
         for side in owed(reports)
         if side.foreign is not None
     ]

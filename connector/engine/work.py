@@ -86,7 +86,8 @@ class Work:
     in a merge: they may come to belong to another one. shown: records without a link as they were read when survivors
     were looked up: what was read of them before may be older. changed: links of which this run changes the record on
     that side, for a guard, and never more than it lets through. released: records that come up late in the run, because
-    what they waited for was linked meanwhile. own_ids: ids of links that this run makes start here.
+    what they waited for was linked meanwhile. own_ids: ids of links that this run makes start here. anew: all records
+    are looked at, for mapping or sync are others than before.
     """
 
     spec: SyncSpec
@@ -105,6 +106,7 @@ class Work:
     looked: float = 0.0
     dry: bool = False
     hinted: bool = False
+    anew: bool = False
     reviewing: bool = False
     open_creates: Counter[Side] = field(default_factory=Counter)
     open_links: set[int] = field(default_factory=set)

@@ -100,6 +100,7 @@ def trade(seeded: Tryton, tmp_path: Path) -> Iterator[Site]:
         yield found
 
 
+@pytest.mark.timeout(1200)  # to confirm 830 sales takes Tryton some minutes
 @pytest.mark.skipif(DATA_SET is None, reason="the data set is not beside the repository")
 def test_every_order_arrives_once_and_to_the_cent(trade: Site) -> None:
     data = DATA_SET

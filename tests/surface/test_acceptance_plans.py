@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acceptance import EVERYTHING, PRODUCTS, Fields, Installation, company, customer, fill, installed, until
+from acceptance import ACCOUNTS, EVERYTHING, PRODUCTS, Fields, Installation, company, customer, fill, installed, until
 
 
 def test_a_saved_plan_is_done_exactly_and_what_drifted_is_left_and_listed(tmp_path: Path) -> None:
@@ -229,3 +229,20 @@ def test_a_sync_that_goes_both_ways_now_looks_at_all_records_again(tmp_path: Pat
         assert (line["action"], key in str(line)) == ("create", True)
         assert world.run("sync").code == 0
         assert [item["code"] for item in world.erp.all("items").values()] == ["CRM-1"]
+
+
+def test_what_waits_in_match_review_is_matched_by_another_rule(tmp_path: Path) -> None:
+    with installed(
+        tmp_path, ACCOUNTS.replace("match: [tax_id, [name, billing_address.postal_code]]", "match: [name]")
+    ) as world:
+        twins = [
+            world.crm.create("companies", name="Zwilling", phone=f"+49 30 55501{n}", currency="EUR") for n in range(2)
+        ]
+        world.erp.create("customers", name="Zwilling", phone="+49 30 555010", currency="EUR")
+        assert world.run("sync").code == 4
+        assert len(world.json("dead-letters", "list")["dead_letters"]) == 3
+        world.configure(ACCOUNTS.replace("match: [tax_id, [name, billing_address.postal_code]]", "match: [phone]"))
+        ended = world.run("sync")
+        assert ended.code == 0, world.run("dead-letters", "list").text
+        phones = sorted(one["phone"] for one in world.erp.all("customers").values())
+        assert phones == ["+49 30 555010", "+49 30 555011"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,7 @@ class TrytonAdapter:
         self._writer = Writer(client)
         self._lock = threading.Lock()
         self._known: tuple[Description, Mapping[str, Source]] | None = None
+        self._world: World | None = None
 
     def describe(self) -> Description:
         """Objects as this Tryton and this company have them, asked for once and kept."""
@@ -91,9 +92,7 @@ class TrytonAdapter:
             return [Finding("connection", False, str(error))]
         told = f"{self._client.place} answers; this connection writes as user {description.principal}"
         found = [Finding("connection", True, told), *(_checked(*one) for one in sources.items())]
-        if self._settings.products.category is None:
-            found.append(Finding("products", True, NO_CATEGORY))
-        return found
+        return [*found, *self._products()]
 
     def hints(self, request: WebhookRequest) -> Sequence[Hint]:
         """Tryton sends no webhooks."""
@@ -130,16 +129,14 @@ class TrytonAdapter:
             taxes=self._taxes(),
             discounts=self._discounts(),
         )
-        defaults = self._settings.products
-        _known("unit", defaults.unit, world.units)
-        _known("category", defaults.category, world.categories)
+        self._world = world
         kinds: list[Kind] = [
             Party(world, self._settings.tax_identifier, self._is_used),
             Contact(world),
-            Product(world, defaults),
+            Product(world, self._settings.products),
             Sale(world, client, self._settings.freight),
             Invoice(world, self._settings.freight),
-            Payment(world),
+            Payment(world, self._exchange()),
         ]
         sources: dict[str, Source] = {kind.name: Rows(client, kind, self._settings.look_back) for kind in kinds}
         sources[Balances.name] = Balances(client, world, self._settings.look_back, self._clock)
@@ -161,6 +158,29 @@ class TrytonAdapter:
         rows = self._client.rows("account.tax", ["rate"], domain, [("id", "ASC")], MANY)
         return {row["rate"].normalize(): row["id"] for row in reversed(rows)}
 
+    def _products(self) -> Iterator[Finding]:
+        """Whether a new product can be made as the configuration says."""
+        defaults, world = self._settings.products, self._world
+        assert world is not None
+        for setting, name, names in (
+            ("unit", defaults.unit, world.units),
+            ("category", defaults.category, world.categories),
+        ):
+            if name is not None and name not in names:
+                near = difflib.get_close_matches(name, names, 1)
+                hint = f" - did you mean `{near[0]}`?" if near else ": create it there, or set another one"
+                yield Finding("products", False, f"Tryton has no {setting} `{name}` for new products{hint}")
+        if defaults.category is None:
+            yield Finding("products", True, NO_CATEGORY)
+
+    def _exchange(self) -> int | None:
+        """The journal of currency gains and losses; None where there is none, or this user may not see it."""
+        try:
+            rows = self._client.rows("account.configuration", ["currency_exchange_journal"], (), [("id", "ASC")], 1)
+        except (DeniedError, RejectedError):
+            return None
+        return rows[0]["currency_exchange_journal"] if rows else None
+
     def _discounts(self) -> bool:
         """Whether the module sale_discount is there, which keeps the price before discount."""
         domain = [["model", "=", "sale.line"], ["name", "=", "base_price"]]
@@ -177,14 +197,6 @@ class TrytonAdapter:
         if name not in sources:
             raise ConfigError(f"{self._system} has no object `{name}`; it has: {', '.join(sorted(sources))}.")
         return sources[name]
-
-
-def _known(setting: str, name: str | None, names: Mapping[str, int]) -> None:
-    """Raises ConfigError for a name of the configuration that Tryton does not have."""
-    if name is not None and name not in names:
-        near = difflib.get_close_matches(name, names, 1)
-        hint = f" - did you mean `{near[0]}`?" if near else ": correct it, or create it there."
-        raise ConfigError(f"Tryton has no {setting} `{name}`, which `products` names{hint}")
 
 
 def _checked(name: str, source: Source) -> Finding:

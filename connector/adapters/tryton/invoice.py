@@ -12,6 +12,11 @@ from connector.adapters.tryton.wire import Domain, Row
 from connector.ports import FieldSchema
 
 ORIGIN = "account.invoice,"
+PAID: Domain = (
+    ["journal.type", "in", ["cash", "write-off"]],
+    ["state", "=", "posted"],
+    ["lines", "where", [["account.type.receivable", "=", True], ["party", "!=", None]]],
+)
 
 
 class _Shown(Kind):
@@ -91,18 +96,22 @@ class Payment(_Shown):
     """Posted moves of cash and write-off journals on a customer's account.
 
     amount: what the account got, in its currency; negative where a move takes another one back. invoice: what it paid.
+    party: None where the move is of several, for it is no payment of one of them.
     """
 
     name = model = "account.move"
     inner = ("lines",)
-    own = live = (
-        ["journal.type", "in", ["cash", "write-off"]],
-        ["state", "=", "posted"],
-        ["lines", "where", [["account.type.receivable", "=", True], ["party", "!=", None]]],
-    )
+    own = live = PAID
     of = "company"
     texts = ("number", "party", "invoice", "date", "currency", "journal", "description")
     decimals = ("amount",)
+
+    def __init__(self, world: World, exchange: int | None = None) -> None:
+        """exchange: the journal of currency gains and losses, which nobody paid."""
+        if exchange is not None:
+            self.own = self.live = (*self.own, ["journal", "!=", exchange])
+        super().__init__(world)
+
     reads = (
         *("number", "date", "description", "journal.name", "origin", "company.currency.code"),
         *(f"lines.{name}" for name in ("party", "debit", "credit", "account.type.receivable")),
@@ -121,7 +130,7 @@ class Payment(_Shown):
             amount = sum((line["credit"] - line["debit"] for line in lines), Decimal(0))
         return {
             "number": row["number"],
-            "party": str(min(parties)) if parties else None,
+            "party": str(parties.pop()) if len(parties) == 1 else None,
             "invoice": invoice_of(row["origin"]),
             "date": row["date"].isoformat(),
             "amount": digits(amount),

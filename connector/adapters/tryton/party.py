@@ -39,6 +39,7 @@ class Party(Kind):
         "code",
         "active",
         *(f"addresses.{name}" for name in ("active", "attn", "invoice", "delivery", "street", "postal_code", "city")),
+        *(f"addresses.{name}" for name in ("sequence", "party_name", "subdivision")),
         "addresses.country.code",
         *(f"contact_mechanisms.{name}" for name in ("active", "type", "value", "address")),
         *(f"identifiers.{name}" for name in ("active", "type", "code")),
@@ -128,28 +129,39 @@ class Party(Kind):
         changed = {group: self._parts(group, fields) for group in GROUPS}
         billing, shipping = now["billing"], now["shipping"]
         commands: list[list[Any]] = []
-        if shipping is not None and billing is shipping and any(changed.values()):
+        gone: list[Row] = []
+        added = False
+        if row is not None and shipping is not None and billing is shipping and any(changed.values()):
             # One address is both: what is said of one must not change the other.
             commands += command(shipping, {"delivery": False}, {})
-            changed["shipping"] = {**self._copied(shipping), **changed["shipping"]}
-            now["shipping"] = None
+            changed["shipping"] = {**self._copied(shipping), **_placed(row, shipping), **changed["shipping"]}
+            now["shipping"], added = None, True
         for group, flag in GROUPS.items():
             there, parts = now[group], changed[group]
             if not parts or (there is None and all(value is None for value in parts.values())):
                 continue
-            if there is not None and self._is_used(there["id"]):
+            if row is not None and there is not None and self._is_used(there["id"]):
                 ticks = {"invoice": bool(there["invoice"]), "delivery": now["shipping"] is there, flag: True}
                 commands += command(there, {"active": False}, {})
-                parts = {"attn": there["attn"], **self._copied(there), **ticks, **parts}
-                there = None
+                gone.append(there)
+                parts, there, added = {**self._replacing(row, there, parts), **ticks}, None, True
             commands += command(there, parts, {flag: True})
-        return commands
+        return [*commands, *_numbered(row, gone)] if row is not None and added else commands
 
     def _parts(self, group: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         parts = {part: fields[f"{group}_{part}"] for part in PARTS if f"{group}_{part}" in fields}
         if parts.get("country") is not None:
             parts["country"] = country_of(self.world, parts["country"])
         return parts
+
+    def _replacing(self, row: Row, address: Row, parts: Mapping[str, Any]) -> dict[str, Any]:
+        """Another address in the place of this one, with all that is kept there."""
+        kept = {name: address[name] for name in ("attn", "party_name", "subdivision")}
+        if "country" in parts:
+            kept["subdivision"] = None
+        ways = [one["id"] for one in row["contact_mechanisms"] if one["address"] == address["id"]]
+        moved = {"contact_mechanisms": [["add", ways]]} if ways else {}
+        return {**kept, **self._copied(address), **_placed(row, address), **parts, **moved}
 
     def _copied(self, address: Row) -> dict[str, Any]:
         country = address["country"]
@@ -182,6 +194,20 @@ def _addresses(row: Row) -> dict[str, Row | None]:
     others = [one for one in postal if not one["delivery"]]
     billing = next((one for one in postal if one["invoice"]), others[0] if others else None)
     return {"billing": billing, "shipping": next((one for one in postal if one["delivery"]), None)}
+
+
+def _placed(row: Row, address: Row) -> dict[str, int]:
+    """Where another one stands that takes this one's place. Of one address alone there is no order to keep."""
+    there = [one["id"] for one in one_of(row["addresses"])]
+    return {"sequence": 1 + there.index(address["id"])} if len(there) > 1 else {}
+
+
+def _numbered(row: Row, gone: Sequence[Row]) -> Iterator[list[Any]]:
+    """Numbers that keep the active addresses in their order: the first one ticked is the one that counts."""
+    for one in one_of(row["addresses"]):
+        place = _placed(row, one)
+        if place and one not in gone and one["sequence"] != place["sequence"]:
+            yield ["write", [one["id"]], place]
 
 
 def _mechanism(row: Row, kind: str) -> Row | None:

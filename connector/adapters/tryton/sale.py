@@ -138,15 +138,16 @@ class Sale(Kind):
         """The sale with its lines, and under `stage` the buttons that `make` presses."""
         values = {name: fields[name] for name in PLAIN if fields.get(name) is not None}
         party = self._party(key_of(fields["party"], self.name, "party"))
-        address = self._address(party, {part: fields.get(f"ship_{part}") for part in PARTS})
         values |= {"party": party["id"], "payment_term": party["customer_payment_term"]}
-        values |= {"shipment_address": address, "invoice_address": _billing(party) or address}
         if fields.get("currency") is not None:
             values["currency"] = self.world.currencies[fields["currency"]]
         wanted = fields.get("lines") or []
         lines = self._writer(wanted, fields.get("currency")).commands([], [], wanted, self._own(fields))
-        commands = [*lines, *freight_command(None, fields.get("freight"), self._word)]
-        return {**values, "lines": commands, "stage": self._buttons("draft", fields.get("stage") or "draft")}
+        values["lines"] = [*lines, *freight_command(None, fields.get("freight"), self._word)]
+        values["stage"] = self._buttons("draft", fields.get("stage") or "draft")
+        # Last, when nothing of the rest was refused: an address that is missing is made by this.
+        address = self._address(party, {part: fields.get(f"ship_{part}") for part in PARTS})
+        return values | {"shipment_address": address, "invoice_address": _billing(party) or address}
 
     def make(self, client: TrytonClient, rows: Sequence[dict[str, Any]]) -> list[Outcome]:
         """Created, quoted and confirmed; where a button is refused, the draft is taken away again."""
@@ -165,17 +166,19 @@ class Sale(Kind):
 
     def updating(self, row: Row, fields: Mapping[str, Any]) -> tuple[str, int, dict[str, Any]]:
         values = {name: fields[name] for name in PLAIN if name in fields}
+        if fields.get("currency") is not None and fields["currency"] != row["currency"]["code"]:
+            values["currency"] = self.world.currencies[fields["currency"]]
+        if lines := self._changed_lines(row, fields):
+            values["lines"] = lines
         given = {part: fields[f"ship_{part}"] for part in PARTS if f"ship_{part}" in fields}
+        if given and row["state"] != "draft":
+            raise RejectedError(f"{self.name}: Tryton changes where a sale is shipped to as long as it is a draft.")
         if given or "party" in fields:
             party = self._party(key_of(fields["party"], self.name, "party") if "party" in fields else row["party"])
             parts = {part: part_of(row["shipment_address"], part) for part in PARTS} | given
             values["shipment_address"] = address = self._address(party, parts)
             if party["id"] != row["party"]:
                 values |= {"party": party["id"], "invoice_address": _billing(party) or address}
-        if fields.get("currency") is not None and fields["currency"] != row["currency"]["code"]:
-            values["currency"] = self.world.currencies[fields["currency"]]
-        if lines := self._changed_lines(row, fields):
-            values["lines"] = lines
         return self.model, row["id"], values
 
     def pressed(self, row: Row, fields: Mapping[str, Any]) -> Sequence[str]:
@@ -281,14 +284,18 @@ def _goods(template: Row) -> Goods:
 
 def _billing(party: Row) -> int | None:
     """Where invoices go: the first address ticked for them, else the first that is no person's."""
-    postal = [one for one in party["addresses"] if one["active"] and (one["invoice"] or not one["attn"])]
+    postal = [one for one in _filled(party) if one["invoice"] or not one["attn"]]
     return next((int(one["id"]) for one in sorted(postal, key=lambda one: not one["invoice"])), None)
 
 
 def _delivery(party: Row) -> int | None:
     """Where goods go: the first address ticked for them, else where invoices go."""
-    ticked = (int(one["id"]) for one in party["addresses"] if one["active"] and one["delivery"])
-    return next(ticked, None) or _billing(party)
+    return next((int(one["id"]) for one in _filled(party) if one["delivery"]), None) or _billing(party)
+
+
+def _filled(party: Row) -> list[Row]:
+    """The active addresses that say anything."""
+    return [one for one in party["addresses"] if one["active"] and any(part_of(one, part) for part in PARTS)]
 
 
 def _keys(line: Row) -> tuple[str | None, str | None]:

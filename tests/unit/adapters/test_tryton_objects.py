@@ -40,6 +40,7 @@ def row(key: int, model: str = "x", at: datetime = NOON, by: int = 1, **values: 
 
 def address(key: int, *, invoice: bool = False, delivery: bool = False, **values: Any) -> dict[str, Any]:
     parts: dict[str, Any] = {"attn": None, "street": None, "postal_code": None, "city": None, "country": None}
+    parts |= {"sequence": None, "party_name": None, "subdivision": None}
     return row(key, "party.address", invoice=invoice, delivery=delivery, **{**parts, **values})
 
 
@@ -167,15 +168,20 @@ def test_one_address_for_both_is_parted_when_one_of_them_changes() -> None:
 def test_an_address_that_was_sold_to_stays_and_another_takes_its_place() -> None:
     germany = {"id": 5, "code": "DE"}
     billing = address(8, invoice=True, street="Hauptstr. 1", city="Bonn", country=germany)
+    billing |= {"party_name": "Accounts", "subdivision": 3}
     shipping = address(9, delivery=True, attn="Ann Lee", city="Kiel")
-    there = party(addresses=[billing, shipping])
-    copy = {"attn": None, "street": "Hauptstr. 1", "postal_code": None, "city": "Bonn", "country": 5}
-    moved = [
-        ["write", [8], {"active": False}],
-        ["create", [{**copy, "invoice": True, "delivery": False, "city": "Köln"}]],
-    ]
-    assert SOLD_TO.updating(there, {"billing_city": "Köln"})[2] == {"addresses": moved}
-    ((word, keys, _), (_, (made,))) = SOLD_TO.updating(there, {"shipping_city": None})[2]["addresses"]
+    ways = [mechanism(4, "email", "a@example.com", address=8), mechanism(5, "email", "b@example.com")]
+    there = party(addresses=[billing, shipping], contact_mechanisms=ways)
+    asleep, made, numbered = SOLD_TO.updating(there, {"billing_city": "Köln"})[2]["addresses"]
+    assert (asleep, numbered) == (["write", [8], {"active": False}], ["write", [9], {"sequence": 2}])
+    assert made[1] == [
+        {"attn": None, "party_name": "Accounts", "subdivision": 3, "street": "Hauptstr. 1", "postal_code": None,
+         "city": "Köln", "country": 5, "sequence": 1, "contact_mechanisms": [["add", [4]]], "invoice": True,
+         "delivery": False}
+    ]  # fmt: skip
+    abroad = SOLD_TO.updating(there, {"billing_country": "DE"})[2]["addresses"][1][1][0]
+    assert (abroad["party_name"], abroad["subdivision"]) == ("Accounts", None)
+    ((word, keys, _), (_, (made,)), *_) = SOLD_TO.updating(there, {"shipping_city": None})[2]["addresses"]
     assert (word, keys) == ("write", [9])
     assert (made["attn"], made["invoice"], made["delivery"], made["city"]) == ("Ann Lee", False, True, None)
     both = party(addresses=[address(8, invoice=True, delivery=True, city="Bonn")])
