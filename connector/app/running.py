@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from connector.app.compile import compile_sync
@@ -17,11 +17,13 @@ from connector.engine.spec import SyncSpec
 from connector.engine.sync import Options
 from connector.engine.sync import plan as plan_run
 from connector.engine.sync import sync as sync_run
-from connector.engine.verify import Difference, VerifyReport, balance_problems
+from connector.engine.verify import Difference, VerifyReport, balance_problems, not_compared
 from connector.engine.verify import verify as verify_run
+from connector.engine.work import hidden_text
 from connector.errors import ConfigError, ConnectorError
 from connector.mapping.located import listed
 from connector.model.plan import PlanLine, Report
+from connector.model.rows import RunRow
 from connector.model.values import Side
 
 LineSink = Callable[[PlanLine], None]
@@ -40,10 +42,12 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What `verify` found. money: sentences about balances that do not add up across entities."""
+    """What `verify` found. money: sentences about balances that do not add up across entities; not_compared: about
+    those that cannot be compared."""
 
     reports: list[VerifyReport]
     money: list[str]
+    not_compared: list[str]
 
     @property
     def clean(self) -> bool:
@@ -92,12 +96,25 @@ def apply(app: App, plan_: SavedPlan, *, allow: Collection[str] = ()) -> list[Ra
 
 
 def _ran(app: App, name: str, options: Options) -> Ran:
-    before = app.calls()
+    before, config, started = app.calls(), app.sync_config(name), app.clock.now()
     try:
-        report = run_one(app, app.sync_config(name), app.spec(name), options)
-        return Ran(name, report, None, _since(app, before))
+        spec = app.spec(name)
+    except ConnectorError as error:
+        _note_unbegun(app, config, started, error)
+        return Ran(name, None, error, _since(app, before))
+    try:
+        return Ran(name, run_one(app, config, spec, options), None, _since(app, before))
     except ConnectorError as error:
         return Ran(name, None, error, _since(app, before))
+
+
+def _note_unbegun(app: App, sync: SyncConfig, started: float, error: ConnectorError) -> None:
+    """A run that could not begin is among the runs all the same: whoever looks there sees that a system is down."""
+    with suppress(ConnectorError):  # no store: the error itself is told
+        detail = hidden_text(app.vault, str(error))
+        row = RunRow(new_id(), sync.name, app.kind(sync), started, app.clock.now(), "failed", "{}", detail)
+        with app.store.begin() as tx:
+            tx.put_run(row)
 
 
 def _since(app: App, before: Mapping[str, int]) -> dict[str, int]:
@@ -138,7 +155,7 @@ def verify(app: App, names: Iterable[str], sink: DifferenceSink) -> Verified:
         spec = app.spec(sync.name)
         with app.driver(sync, read_only=True, essential=True) as driver:
             reports.append(_verify(app, driver, compared(spec), sink))
-    return Verified(reports, balance_problems(reports))
+    return Verified(reports, balance_problems(reports), not_compared(reports))
 
 
 def _verify(app: App, driver: Driver, spec: SyncSpec, sink: DifferenceSink) -> VerifyReport:

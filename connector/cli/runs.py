@@ -297,7 +297,8 @@ def _verified_data(app: App, found: Verified, lines: list[Difference]) -> dict[s
                 "skipped": dict(report.skipped),
             }
         )
-    return {"clean": found.clean, "syncs": syncs, "money": found.money, "differences": [plain(d) for d in lines]}
+    money = {"money": found.money, "not_compared": found.not_compared}
+    return {"clean": found.clean, "syncs": syncs, **money, "differences": [plain(d) for d in lines]}
 
 
 def _show_verified(app: App, found: Verified, kept: _Kept) -> None:
@@ -312,10 +313,11 @@ def _show_verified(app: App, found: Verified, kept: _Kept) -> None:
         if apart := report.skipped["closed"]:
             say(f"{report.sync}: {counted(apart, 'record')} not compared, whose link has ended: connector links list")
     _show_differences(app, kept)
-    for sentence in found.money:
+    for sentence in (*found.money, *found.not_compared):
         say(sentence)
     if found.clean:
-        say("Clean: every linked record is the same on both sides, and the money adds up.")
+        money = "" if found.not_compared else ", and the money adds up"
+        say(f"Clean: every linked record is the same on both sides{money}.")
 
 
 def _show_differences(app: App, kept: _Kept) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -9,7 +10,7 @@ from connector.mapping.translate import Mapping
 from connector.merge.guards import Limits
 from connector.merge.rules import Flow, Policy, Unit
 from connector.model.entities import Entity
-from connector.model.values import Side, Sides
+from connector.model.values import SIDES, Side, Sides
 from connector.ports import Capabilities
 
 
@@ -82,6 +83,18 @@ class SyncSpec:
 
     def unit(self, name: str) -> Unit | None:
         return next((unit for unit in self.units if unit.name == name), None)
+
+    @property
+    def reach(self) -> str:
+        """What takes part and where it may travel, as a short text: another one has to look at all records again."""
+        filters = (system.mapping.spec.filter for system in self.systems)
+        parts = [
+            *(str(side) for side in SIDES if side in self.creates),
+            *(f"{unit.name} {unit.flow}" for unit in self.units),
+            *(found.text if found is not None else "" for found in filters),
+            *("+".join(rule) for rule in self.match),
+        ]
+        return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
 
     @property
     def one_way(self) -> Flow:

@@ -145,7 +145,7 @@ def _begin(spec: SyncSpec, vault: Vault, spool: Spool, *, dry: bool) -> Effects[
 
 
 def _read(work: Work, at: float, *, full: bool) -> Effects[None]:
-    # Where a mapping changed, records that did not are to be looked at as well.
+    # Where a mapping or the sync changed, records that did not are to be looked at as well.
     anew = yield from _is_read_anew(work)
     yield from note_doubted(work)
     yield from read_feeds(work, full=full or anew)
@@ -154,17 +154,21 @@ def _read(work: Work, at: float, *, full: bool) -> Effects[None]:
 
 
 def _is_read_anew(work: Work) -> Effects[bool]:
-    """Whether the mapping is another one than everything was read by last.
+    """Whether mapping or sync are others than everything was read by last.
 
     That is over as soon as anything is read by this one: should we die on the way, the links are of both, and the next
     mapping may be the one before.
     """
     kind = work.spec.kind
     read_by: str | None = yield from look(lambda tx: tx.cursor(kind, Side.LEFT, LAYOUT))
-    anew = read_by != str(work.layout)
+    anew = read_by != _reading(work)
     if anew and read_by is not None and not work.dry:
         yield from fenced(work, lambda tx: tx.set_cursor(kind, Side.LEFT, None, LAYOUT))
     return anew
+
+
+def _reading(work: Work) -> str:
+    return f"{work.layout} {work.spec.reach}"
 
 
 def _complete(work: Work) -> Effects[None]:
@@ -290,7 +294,7 @@ def _last(tx: Tx, work: Work, row: RunRow, *, move: bool) -> None:
     if move:
         for side in SIDES:
             tx.set_cursor(work.spec.kind, side, work.chains[side].cursor)
-        tx.set_cursor(work.spec.kind, Side.LEFT, str(work.layout), LAYOUT)
+        tx.set_cursor(work.spec.kind, Side.LEFT, _reading(work), LAYOUT)
     tx.put_run(row)
 
 

@@ -311,22 +311,53 @@ def _show(value: Value) -> str | None:
     return str(value)
 
 
-def balance_problems(reports: Sequence[VerifyReport]) -> list[str]:
-    """Open balance = invoices - payments, per side and currency, where all three were verified together."""
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What one side's documents and its balances say is open, by currency."""
+
+    name: str
+    documents: dict[str, Decimal]
+    balances: dict[str, Decimal]
+
+    @property
+    def foreign(self) -> str | None:
+        """What is open in another currency than the one that all balances are in, which a ledger turns into its own."""
+        others = [f"{amount} {code}" for code, amount in self.documents.items() if amount and code not in self.balances]
+        return ", ".join(sorted(others)) if others and len(self.balances) == 1 else None
+
+
+def owed(reports: Sequence[VerifyReport]) -> list[Owed]:
+    """For each side, where invoices, payments and balances were verified together."""
     by_entity = {report.entity: report for report in reports}
     if not {"invoice", "payment", "balance"} <= by_entity.keys():
         return []
-    problems = []
+    found = []
     for side in SIDES:
         invoices, payments, balances = (
             {currency: amount for (name, currency), amount in by_entity[entity].sums[side].items() if name == figure}
             for entity, figure in (("invoice", "total"), ("payment", "amount"), ("balance", "open"))
         )
-        for currency in sorted(set(invoices) | set(payments) | set(balances)):
-            owed = invoices.get(currency, Decimal(0)) - payments.get(currency, Decimal(0))
-            if owed != balances.get(currency, Decimal(0)):
-                problems.append(
-                    f"{by_entity['balance'].names[side]}: invoices less payments make {owed} {currency}, "
-                    f"balances say {balances.get(currency, 0)}"
-                )
-    return problems
+        codes = sorted(set(invoices) | set(payments) | set(balances))
+        documents = {code: invoices.get(code, Decimal(0)) - payments.get(code, Decimal(0)) for code in codes}
+        found.append(Owed(by_entity["balance"].names[side], documents, balances))
+    return found
+
+
+def balance_problems(reports: Sequence[VerifyReport]) -> list[str]:
+    """Open balance = invoices - payments, per side and currency, where the two can be compared."""
+    return [
+        f"{side.name}: invoices less payments make {amount} {code}, balances say {side.balances.get(code, 0)}"
+        for side in owed(reports)
+        if side.foreign is None
+        for code, amount in side.documents.items()
+        if amount != side.balances.get(code, Decimal(0))
+    ]
+
+
+def not_compared(reports: Sequence[VerifyReport]) -> list[str]:
+    """Why the balances of a side could not be compared with its documents."""
+    return [
+        f"{side.name}: {side.foreign} is open, and balances are kept in {next(iter(side.balances))}: not compared"
+        for side in owed(reports)
+        if side.foreign is not None
+    ]

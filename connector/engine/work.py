@@ -194,7 +194,7 @@ class Work:
 
     def hide_text(self, detail: str) -> str:
         """The same as text, for a column of words; `open_text` shows it. Empty stays empty."""
-        return b64encode(self.hide(detail)).decode() if detail else ""
+        return hidden_text(self.vault, detail)
 
     def later(self, side: Side, version: str | None, other: str | None) -> bool:
         """True when `version` is certainly later than `other`; versions that do not sort never are."""
@@ -217,8 +217,13 @@ class Work:
         return self.vault.print(text.encode(), 0, b"name") if text.strip("\x1f") else b""
 
 
+def hidden_text(vault: Vault, detail: str) -> str:
+    """Words that may quote a value, sealed as a text; empty stays empty."""
+    return b64encode(vault.seal(detail.encode(errors="replace"), DETAIL)).decode() if detail else ""
+
+
 def open_text(vault: Vault, text: str) -> str:
-    """What `Work.hide_text` hid. Raises ConnectorError when it was hidden under another key."""
+    """What `hidden_text` hid. Raises ConnectorError when it was hidden under another key."""
     return vault.open(b64decode(text), DETAIL).decode() if text else ""
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
 import pytest
+
+from connector.adapters import discover
 
 from .console import Session, blocks
 from .pages import README, documents, name, tasks
@@ -25,3 +28,9 @@ def test_the_readme_shows_a_result_within_its_first_60_lines() -> None:
     assert first is not None, "README.md shows no console block"
     assert first.line < 60
     assert any(step.shown for step in first.steps)
+
+
+def test_the_table_of_systems_names_every_adapter() -> None:
+    _, _, section = README.read_text("utf-8").partition("\n## Systems\n")
+    named = set(re.findall(r"^\| `(\w+)` \|", section.partition("\n## ")[0], re.MULTILINE))
+    assert named == set(discover())

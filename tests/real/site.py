@@ -13,6 +13,7 @@ from typing import Any
 from connector.state.vault import new_key
 from tests.surface.acceptance import SECRETS, Ended, Server, command
 
+from .tryton.person import Person
 from .tryton.server import Tryton
 
 SYNCS = {
@@ -105,3 +106,34 @@ def company(number: int, **more: Any) -> dict[str, Any]:
         "billing_country": "Germany",
         **more,
     }
+
+
+def sold(site_: Site, **more: Any) -> tuple[str, str]:
+    """A company and its won deal of 23.80, typed into the CRM."""
+    buyer = site_.crm.create("companies", **company(1))
+    return buyer, won(site_, buyer, **more)
+
+
+def won(site_: Site, buyer: str, **more: Any) -> str:
+    """A won deal of 23.80, of the one product."""
+    products = list(site_.crm.all("products")) or [
+        site_.crm.create("products", sku="B-1", name="Bolt", price="10.00", currency="EUR")
+    ]
+    line = {"product_id": products[0], "quantity": "2", "unit_price": "10", "tax_percent": "19"}
+    fields = {"name": "Spring", "stage": "won", "close_date": "2026-03-01", "currency": "EUR", "lines": [line], **more}
+    return site_.crm.create("deals", company_id=buyer, **fields)
+
+
+def newest(person: Person, model: str, *fields: str) -> dict[str, Any]:
+    """The last row of a model."""
+    (row,) = person.call(f"model.{model}.search_read", [], 0, 1, [["id", "DESC"]], list(fields))
+    assert isinstance(row, dict)
+    return row
+
+
+def clean(site_: Site) -> None:
+    """Both sides are in step, and the next run would do nothing."""
+    verified = site_.run("verify")
+    assert verified.code == 0, verified.text
+    planned = site_.run("plan")
+    assert planned.code == 0, planned.text

@@ -11,7 +11,7 @@ from connector.testing.contract import AdapterContract, Subject, Trouble
 
 from .conftest import KIND
 from .tryton.server import Tryton
-from .tryton_subject import Place, TrytonSubject
+from .tryton_subject import TrytonSubject, place_of
 
 
 class TestTryton(AdapterContract):
@@ -22,17 +22,6 @@ class TestTryton(AdapterContract):
     @classmethod
     def contract_subject(cls, tryton: Tryton) -> Iterator[Subject]:
         tryton.reset()
-        facts = tryton.facts
-        place = Place(
-            tryton.url,
-            facts["key"],
-            facts["login"],
-            facts["password"],
-            facts["admin_password"],
-            facts["company"],
-            "Goods",
-            facts["currency"],
-        )
-        made = TrytonSubject(place, int(os.environ.get("REAL_MOST", "55")))
+        made = TrytonSubject(place_of(tryton, "Goods"), int(os.environ.get("REAL_MOST", "55")))
         yield made
         made.close()

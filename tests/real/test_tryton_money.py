@@ -10,6 +10,7 @@ import pytest
 from .test_tryton_answers import amount, read, sale
 from .tryton.person import Person, PersonError
 from .tryton.server import Tryton, coded
+from .tryton_subject import RealClock, build, place_of
 
 
 @pytest.fixture
@@ -78,6 +79,34 @@ def test_open_receivable_lines_add_up_to_what_a_party_owes(tryton: Tryton, perso
     _, lines = tryton.ask("GET", f"model/account.move.line?f=debit&f=credit&d={coded(domain)}")
     figures = [Decimal(line["debit"]["decimal"]) - Decimal(line["credit"]["decimal"]) for line in lines]
     assert sum(figures) == owed(tryton, party) == Decimal("24.62")
+
+
+def test_an_invoice_that_falls_due_is_told_of_on_the_new_day_although_nothing_moved(
+    tryton: Tryton, person: Person
+) -> None:
+    clock = RealClock()
+    adapter = build(place_of(tryton), tryton.url, clock, look_back=0)
+    cursor = told(adapter, None)[1]
+    _, invoice, party = invoiced(tryton, person, "DUE")
+    person.pay(invoice, Decimal("20.00"), "part")
+    shown, cursor = told(adapter, cursor)
+    assert (shown[str(party)]["open"], shown[str(party)]["overdue"]) == ("24.62", "0")
+    clock.ahead = 90 * 86400.0
+    shown, cursor = told(adapter, cursor)
+    assert (shown[str(party)]["open"], shown[str(party)]["overdue"]) == ("24.62", "24.62")
+    assert len(told(adapter, cursor)[0]) <= 1, "the newest line alone is looked at again"
+    adapter.close()
+
+
+def told(adapter: Any, cursor: str | None) -> tuple[dict[str, Any], str]:
+    """The balances that one walk tells of, and where the next one starts."""
+    shown: dict[str, Any] = {}
+    while True:
+        page = adapter.changes("party.balance", cursor)
+        shown |= {record.key: record.fields for record in page.records}
+        cursor = page.cursor
+        if not page.more:
+            return shown, cursor
 
 
 def test_too_much_is_taken_and_nothing_more_after_it(tryton: Tryton, person: Person) -> None:

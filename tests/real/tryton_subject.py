@@ -16,6 +16,8 @@ from connector.model.records import Key
 from connector.ports import Adapter
 from connector.testing.contract import FaultProxy, Fields, HttpSubject, Request, Sample
 
+from .tryton.server import Tryton
+
 CLERK = "clerk"
 RUN = time.time_ns() // 1_000_000
 """In every text, for the server keeps what earlier runs wrote."""
@@ -38,21 +40,33 @@ class Place:
     clerk: str = "A-clerk-s-own-1"
 
 
+def place_of(tryton: Tryton, category: str | None = None) -> Place:
+    """What an adapter has to know of a running one."""
+    facts = tryton.facts
+    words = (facts["key"], facts["login"], facts["password"], facts["admin_password"])
+    return Place(tryton.url, *words, facts["company"], category, facts["currency"])
+
+
 class RealClock:
+    """ahead: seconds by which it shows a later time."""
+
+    def __init__(self, ahead: float = 0.0) -> None:
+        self.ahead = ahead
+
     def now(self) -> float:
-        return time.time()
+        return time.time() + self.ahead
 
     def sleep(self, seconds: float) -> None:
         raise AssertionError("an adapter never sleeps")
 
 
-def build(place: Place, url: str, **settings: Any) -> Any:
+def build(place: Place, url: str, clock: RealClock | None = None, **settings: Any) -> Any:
     """An adapter of that Tryton, at its own address or through a proxy."""
     spec = adapters.get("tryton")
     auth = {"key": place.key, "login": place.login, "password": place.password}
     products = {"type": "service", "category": place.category}
     values = {"url": url, "auth": auth, "company": place.company, "products": products, **settings}
-    return spec.factory(spec.settings.model_validate(values), "erp", RealClock())
+    return spec.factory(spec.settings.model_validate(values), "erp", clock or RealClock())
 
 
 class Person:

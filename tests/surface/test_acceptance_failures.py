@@ -104,6 +104,12 @@ def test_a_system_that_never_answered_is_not_waited_for_by_every_sync(
     assert len(errors) == 7
     assert all("cannot be reached (connection refused)" in error for error in errors)
     assert sum(waited) < 10
+    runs = world.run("runs", "--json").data["runs"][:7]
+    assert {run["status"] for run in runs} == {"failed"}, "whoever looks at the runs sees that a system is down"
+    assert len({run["sync"] for run in runs}) == 7
+    assert all("cannot be reached" in run["detail"] for run in runs)
+    shown = world.run("status").text
+    assert shown.count("failed, ") == 7
     world.configure(EVERYTHING)
 
 
@@ -162,7 +168,7 @@ def test_what_a_server_that_was_down_missed_arrives_when_it_is_back(tmp_path: Pa
         assert down.code == 1
         assert "cannot be reached" in down.said
         assert world.run("status").code == 0
-        assert world.json("runs", "--limit", "1")["runs"][0]["status"] == "done"
+        assert world.json("runs", "--limit", "1")["runs"][0]["status"] == "failed"
         forgetful = Server("erp", ":memory:")  # a restore that forgot everything
         try:
             world.configure(ACCOUNTS, erp=f'url: "{forgetful.url}", auth: {{token: {SECRETS["connector"]}}}')

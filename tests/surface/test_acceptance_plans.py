@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acceptance import EVERYTHING, Fields, Installation, company, customer, fill, installed, until
+from acceptance import EVERYTHING, PRODUCTS, Fields, Installation, company, customer, fill, installed, until
 
 
 def test_a_saved_plan_is_done_exactly_and_what_drifted_is_left_and_listed(tmp_path: Path) -> None:
@@ -217,3 +217,15 @@ def test_what_is_open_is_counted_with_its_age(tmp_path: Path) -> None:
         assert link["state"] == "linked"
         told = world.run("plan").out
         assert "waits for a person: 1 dead letter (connector dead-letters list)" in told
+
+
+def test_a_sync_that_goes_both_ways_now_looks_at_all_records_again(tmp_path: Path) -> None:
+    with installed(tmp_path, PRODUCTS) as world:
+        key = world.crm.create("products", sku="CRM-1", name="Typed into the CRM", price="1.00", currency="EUR")
+        world.run("sync")
+        assert world.erp.all("items") == {}
+        world.configure(PRODUCTS.replace("direction: erp -> crm, ", ""))
+        (line,) = world.json("plan")["lines"]
+        assert (line["action"], key in str(line)) == ("create", True)
+        assert world.run("sync").code == 0
+        assert [item["code"] for item in world.erp.all("items").values()] == ["CRM-1"]

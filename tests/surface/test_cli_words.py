@@ -15,7 +15,7 @@ from connector.app.demo import World
 from connector.cli.common import _once
 from connector.cli.output import age, counted
 from connector.cli.people import _before
-from connector.engine.verify import VerifyReport, balance_problems
+from connector.engine.verify import VerifyReport, balance_problems, not_compared
 from connector.model.values import Side, Sides
 from connector.rest.failures import Place, Said, status_error
 
@@ -97,6 +97,20 @@ def test_money_that_does_not_add_up_is_told_by_the_name_of_the_system() -> None:
     reports[1].sums[Side.RIGHT][("amount", "EUR")] = Decimal(4)
     reports[2].sums[Side.RIGHT][("open", "EUR")] = Decimal(5)
     assert balance_problems(reports) == ["books: invoices less payments make 6 EUR, balances say 5"]
+    assert not_compared(reports) == []
+
+
+def test_balances_of_a_ledger_in_one_currency_are_not_compared_with_documents_in_another() -> None:
+    names = Sides("sales", "books")
+    reports = [VerifyReport(entity, entity, names) for entity in ("invoice", "payment", "balance")]
+    reports[0].sums[Side.RIGHT] |= {("total", "USD"): Decimal(10), ("total", "EUR"): Decimal(3)}
+    reports[1].sums[Side.RIGHT] |= {("amount", "USD"): Decimal(4), ("amount", "EUR"): Decimal(3)}
+    reports[2].sums[Side.RIGHT][("open", "EUR")] = Decimal(5)
+    assert balance_problems(reports) == []
+    assert not_compared(reports) == ["books: 6 USD is open, and balances are kept in EUR: not compared"]
+    reports[1].sums[Side.RIGHT][("amount", "USD")] = Decimal(10)
+    assert not_compared(reports) == []
+    assert balance_problems(reports) == ["books: invoices less payments make 0 EUR, balances say 5"]
 
 
 def test_a_migration_says_what_the_target_does_not_take_at_all(tmp_path: Path) -> None:

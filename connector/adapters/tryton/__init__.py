@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from connector.adapters import AdapterSpec
 from connector.ports import Adapter, Clock
@@ -60,6 +61,13 @@ class TrytonSettings(BaseModel):
     timeout: float = Field(default=30.0, gt=0, le=600)
     verify: bool | str = True
     proxy: str | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _names_database(cls, url: str) -> str:
+        if not urlsplit(url).path.strip("/"):
+            raise ValueError("an address that ends with the database's name, like https://host:8000/database,")
+        return url
 
 
 def _make(settings: TrytonSettings, system: str, clock: Clock) -> Adapter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import threading
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 MANY = 100_000
 """Countries, units, categories: read whole, there are few."""
+
+NO_CATEGORY = "`category` is not set under `products`: a product made from here has none, and no invoice is made of it"
 
 
 class TrytonAdapter:
@@ -87,7 +90,10 @@ class TrytonAdapter:
         except ConnectorError as error:
             return [Finding("connection", False, str(error))]
         told = f"{self._client.place} answers; this connection writes as user {description.principal}"
-        return [Finding("connection", True, told), *(_checked(*one) for one in sources.items())]
+        found = [Finding("connection", True, told), *(_checked(*one) for one in sources.items())]
+        if self._settings.products.category is None:
+            found.append(Finding("products", True, NO_CATEGORY))
+        return found
 
     def hints(self, request: WebhookRequest) -> Sequence[Hint]:
         """Tryton sends no webhooks."""
@@ -124,16 +130,19 @@ class TrytonAdapter:
             taxes=self._taxes(),
             discounts=self._discounts(),
         )
+        defaults = self._settings.products
+        _known("unit", defaults.unit, world.units)
+        _known("category", defaults.category, world.categories)
         kinds: list[Kind] = [
-            Party(world, self._settings.tax_identifier),
+            Party(world, self._settings.tax_identifier, self._is_used),
             Contact(world),
-            Product(world, self._settings.products),
+            Product(world, defaults),
             Sale(world, client, self._settings.freight),
             Invoice(world, self._settings.freight),
             Payment(world),
         ]
         sources: dict[str, Source] = {kind.name: Rows(client, kind, self._settings.look_back) for kind in kinds}
-        sources[Balances.name] = Balances(client, world.currency, self._settings.look_back, self._clock)
+        sources[Balances.name] = Balances(client, world, self._settings.look_back, self._clock)
         return Description({name: one.schema for name, one in sources.items()}, str(user)), sources
 
     def _names(self, model: str, *fields: str, domain: Domain = ()) -> dict[str, int]:
@@ -157,11 +166,25 @@ class TrytonAdapter:
         domain = [["model", "=", "sale.line"], ["name", "=", "base_price"]]
         return bool(self._client.rows("ir.model.field", ["name"], domain, [("id", "ASC")], 1))
 
+    def _is_used(self, address: int) -> bool:
+        """Whether a sale or an invoice names the address."""
+        sold = [["OR", ["shipment_address", "=", address], ["invoice_address", "=", address]]]
+        documents = (("sale.sale", sold), ("account.invoice", [["invoice_address", "=", address]]))
+        return any(self._client.rows(model, ["id"], domain, [("id", "ASC")], 1) for model, domain in documents)
+
     def _source(self, name: str) -> Source:
         sources = self._learned()[1]
         if name not in sources:
             raise ConfigError(f"{self._system} has no object `{name}`; it has: {', '.join(sorted(sources))}.")
         return sources[name]
+
+
+def _known(setting: str, name: str | None, names: Mapping[str, int]) -> None:
+    """Raises ConfigError for a name of the configuration that Tryton does not have."""
+    if name is not None and name not in names:
+        near = difflib.get_close_matches(name, names, 1)
+        hint = f" - did you mean `{near[0]}`?" if near else ": correct it, or create it there."
+        raise ConfigError(f"Tryton has no {setting} `{name}`, which `products` names{hint}")
 
 
 def _checked(name: str, source: Source) -> Finding:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 CONNECTIONS = 4
 READS = 4
 """How often a list is asked for that was not given because of a record which went while it was made."""
+
+REFUSED = 3600.0
+"""Seconds a refused login is not tried again."""
 
 
 class _Answer(msgspec.Struct):
@@ -46,13 +50,16 @@ class _Preferences(msgspec.Struct):
 class Session:
     """Credentials of JSON-RPC: a session, opened when first needed, and again when it ran out (5 minutes idle).
 
-    wanted: the user it has to be of, once that is known.
+    wanted: the user it has to be of, once that is known. A login that was refused is not tried again for an hour: after
+    five wrong passwords Tryton locks the user out, with the right one too.
     """
 
-    def __init__(self, rest: RestClient, login: str, password: str) -> None:
+    def __init__(self, rest: RestClient, login: str, password: str, clock: Clock) -> None:
         self._rest = rest
         self._login = login
         self._password = password
+        self._clock = clock
+        self._refusal: tuple[float, DeniedError] | None = None
         self._lock = threading.Lock()
         self._headers: Headers = ()
         self.wanted: int | None = None
@@ -70,15 +77,28 @@ class Session:
             return True
 
     def _open(self) -> None:
+        if self._refusal is not None and self._clock.now() < self._refusal[0] + REFUSED:
+            raise self._refusal[1]
+        try:
+            self._headers = self._logged_in()
+        except DeniedError as error:
+            self._refusal = self._clock.now(), error
+            raise
+        except TransientError as error:
+            hint = " After several wrong passwords it takes no login for minutes." if "429" in str(error) else ""
+            raise TransientError(f"{error}{hint}", error.after) from None
+
+    def _logged_in(self) -> Headers:
         params = [self._login, {"password": self._password}, "en"]
         body = msgspec.json.encode({"id": 1, "method": "common.db.login", "params": params})
-        answer = self._rest.send("POST", "/rpc/", _Answer, body, write=False)
+        with _asked_with("`login` and `password`"):
+            answer = self._rest.send("POST", "/rpc/", _Answer, body, write=False)
         match answer.result:
             case [int(user), str(token), *_]:
                 if self.wanted not in (None, user):
                     raise ConfigError(f"{self._rest.place}: `key` and `login` are of two users; give both of one.")
                 told = base64.b64encode(f"{self._login}:{user}:{token}".encode()).decode("ascii")
-                self._headers = ((b"Authorization", b"Session " + told.encode("ascii")),)
+                return ((b"Authorization", b"Session " + told.encode("ascii")),)
             case _:
                 raise DeniedError(f"{self._rest.place} opens no session for this login: check `auth`.")
 
@@ -96,14 +116,15 @@ class TrytonClient:
         url, key = settings.url, Bearer(auth.key.get_secret_value())
         self._rest = RestClient(system, url, clock, auth=key, options=options, read_error=read_error)
         self._doors = RestClient(system, url, clock, options=bare, read_error=read_error)
-        self._session = Session(self._doors, auth.login, auth.password.get_secret_value())
+        self._session = Session(self._doors, auth.login, auth.password.get_secret_value(), clock)
         self._rpc = RestClient(system, url, clock, auth=self._session, options=bare, read_error=read_error)
         self.place = self._rest.place
 
     def user(self) -> tuple[int, Sequence[int]]:
         """The key's user and that user's companies; from now on a session has to be of the same user."""
         body = msgspec.json.encode({"context_only": False})
-        told = self._rest.send("POST", "/rest/model/res.user/get_preferences", _Preferences, body, write=False)
+        with _asked_with("`key`, which has to be accepted in Tryton's preferences, under Applications"):
+            told = self._rest.send("POST", "/rest/model/res.user/get_preferences", _Preferences, body, write=False)
         first = told.applications[:1]
         rows = self.rows("res.user.application", ["user"], [["id", "in", first]], [("id", "ASC")], 1)
         if not rows:
@@ -194,6 +215,15 @@ class TrytonClient:
         if missing:
             raise DeniedError(f"{self.place} shows no `{missing[0]}`: give this user the right to read it.")
         return found
+
+
+@contextmanager
+def _asked_with(what: str) -> Iterator[None]:
+    """Says with what was asked, where that was refused: there are two kinds of credentials."""
+    try:
+        yield
+    except DeniedError as error:
+        raise DeniedError(f"{error} It was asked with {what}.") from None
 
 
 def _absent(value: Any, path: Sequence[str]) -> bool:

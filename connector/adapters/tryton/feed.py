@@ -75,9 +75,14 @@ def read_cursor(cursor: str | None) -> Walk:
         raise NotFoundError("The cursor is none of this system; everything is read again.")
     part, *stamps, after = found.groups()
     try:
-        since, seen, at = (None if one == "-" else datetime.strptime(one, _STAMP).replace(tzinfo=UTC) for one in stamps)
+        since, seen, at = (None if one == "-" else read_stamp(one) for one in stamps)
     except ValueError:
         raise NotFoundError("The cursor names no time; everything is read again.") from None
     if part == "inner" and since is None:
         raise NotFoundError("The cursor names no beginning; everything is read again.")
     return Walk(since, seen, part == "inner", at, int(after))
+
+
+def read_stamp(text: str) -> datetime:
+    """The inverse of `stamp_text`. Raises ValueError."""
+    return datetime.strptime(text, _STAMP).replace(tzinfo=UTC)

@@ -35,6 +35,7 @@ class Invoice(_Shown):
     name = model = "account.invoice"
     inner = ("lines",)
     own = live = (["type", "=", "out"],)
+    of = "company"
     texts = ("number", "party", "sale", "invoice_date", "due_date", "state", "currency")
     decimals = ("freight", "subtotal", "tax_amount", "total_amount", "amount_to_pay")
     reads = (
@@ -87,11 +88,19 @@ class Invoice(_Shown):
 
 
 class Payment(_Shown):
-    """Moves of cash journals that come from an invoice. amount: what the customer's account got, in its currency."""
+    """Posted moves of cash and write-off journals on a customer's account.
+
+    amount: what the account got, in its currency; negative where a move takes another one back. invoice: what it paid.
+    """
 
     name = model = "account.move"
     inner = ("lines",)
-    own = live = (["origin", "like", f"{ORIGIN}%"], ["journal.type", "=", "cash"])
+    own = live = (
+        ["journal.type", "in", ["cash", "write-off"]],
+        ["state", "=", "posted"],
+        ["lines", "where", [["account.type.receivable", "=", True], ["party", "!=", None]]],
+    )
+    of = "company"
     texts = ("number", "party", "invoice", "date", "currency", "journal", "description")
     decimals = ("amount",)
     reads = (
@@ -113,7 +122,7 @@ class Payment(_Shown):
         return {
             "number": row["number"],
             "party": str(min(parties)) if parties else None,
-            "invoice": _origin(row["origin"]),
+            "invoice": invoice_of(row["origin"]),
             "date": row["date"].isoformat(),
             "amount": digits(amount),
             "currency": currency,
@@ -125,14 +134,16 @@ class Payment(_Shown):
         match field:
             case "number" | "description":
                 return [[field, "in", values]]
+            case "party":
+                return [["lines.party", "in", [int(value) for value in values if is_key(value)]]]
             case "invoice":
                 return [["origin", "in", [f"{ORIGIN}{value}" for value in values if is_key(value)]]]
             case _:
                 return None
 
 
-def _origin(value: Any) -> str | None:
-    """The invoice of a reference, which comes as `model,id` or as the row."""
+def invoice_of(value: Any) -> str | None:
+    """The invoice of a reference, which comes as `model,id` or as the row; None for what is of something else."""
     if isinstance(value, Mapping):
-        return str(value["id"])
-    return str(value).removeprefix(ORIGIN) if value else None
+        value = f"{value['__name__']},{value['id']}"
+    return value.removeprefix(ORIGIN) if isinstance(value, str) and value.startswith(ORIGIN) else None

@@ -71,16 +71,18 @@ class Kind(ABC):
     """One object: a model of Tryton with what belongs to it, shown as flat fields.
 
     model: whose rows are its records. inner: paths to the rows inside that belong to the record. reads: fields to read
-    besides the stamps. own: which rows are records of this object; live: which of the model's rows are live ones.
-    merged: the field that names the survivor. creatable, deletable: whether records are made and removed from outside.
+    besides the stamps. own: which rows are records of this object; live: which of the model's rows are live ones. of:
+    path to the company whose they are; None for what all companies share. merged: the field that names the survivor.
+    creatable, deletable: whether records are made and removed from outside.
     """
 
     name: ClassVar[str]
     model: ClassVar[str]
     inner: ClassVar[tuple[str, ...]] = ()
     reads: tuple[str, ...] = ()
-    own: ClassVar[Domain] = ()
-    live: ClassVar[Domain] = ()
+    own: Domain = ()
+    live: Domain = ()
+    of: ClassVar[str | None] = None
     merged: ClassVar[str | None] = None
     creatable: ClassVar[bool] = True
     deletable: ClassVar[bool] = True
@@ -88,6 +90,10 @@ class Kind(ABC):
 
     def __init__(self, world: World) -> None:
         self.world = world
+        if self.of is not None:
+            # A user may be let see several companies at once.
+            ours = [self.of, "=", world.company]
+            self.own, self.live = [*self.own, ours], [*self.live, ours]
         self.schema: Mapping[str, FieldSchema] = {known.name: known for known in self.fields()}
         stamps = [f"{path}.{name}" for path in self.inner for name in INNER]
         self.paths: tuple[str, ...] = (*self.reads, *ROW, *stamps, *([self.merged] if self.merged else []))
@@ -175,6 +181,8 @@ class Kind(ABC):
             return _decimal(self.name, name, value)
         if not isinstance(value, bool if known.type == "boolean" else str):
             raise RejectedError(f"{self.name}: `{name}` takes a {known.type}, not {type(value).__name__}.")
+        if isinstance(value, str) and "\0" in value:
+            raise RejectedError(f"{self.name}: `{name}` holds a sign of no text (NUL): take it out.")
         if known.choices and value not in known.choices:
             raise RejectedError(f"{self.name}: `{name}` takes {', '.join(known.choices)}; another value was sent.")
         return _date(self.name, name, str(value)) if known.type == "date" else value

@@ -1,7 +1,8 @@
 """Lines of sales and invoices: which of Tryton's count, what each shows, and the commands that make them as wanted.
 
 A line of the type `line` counts; titles, comments and subtotals are layout. The line without a product whose text is
-the freight's word is the freight. The external keys of a sale and of its lines stand in the notes of the lines.
+the freight's word is the freight. The external keys of a sale and of its lines stand in the first row of the
+lines' notes; what people wrote there stays below it.
 """
 
 from __future__ import annotations
@@ -85,8 +86,22 @@ def mark(order: str | None, line: str | None) -> str | None:
 
 def unmarked(note: Any) -> tuple[str | None, str | None]:
     """Order's and line's key out of a note."""
-    order, _, line = (marked(note) or "").partition("/")
+    order, _, line = (marked(_rows(note)[0]) or "").partition("/")
     return unquote(order) or None, unquote(line) or None
+
+
+def noted(there: Any, order: str | None, line: str | None) -> str | None:
+    """The note with these keys, or with none, and all that people wrote in it."""
+    first, rest = _rows(there)
+    if marked(first) is None:
+        rest = there
+    return "\n".join(part for part in (mark(order, line), rest) if part) or None
+
+
+def _rows(note: Any) -> tuple[str, str]:
+    """The first row of a note, and the others."""
+    first, _, rest = (note or "").partition("\n")
+    return first.rstrip("\r"), rest
 
 
 # ------------------------------------------------------------------------------------------------ commands
@@ -142,7 +157,7 @@ class LineWriter:
         if "tax_percent" in new or row is None:
             values["taxes"] = self._tax_commands(row, new.get("tax_percent"), product)
         if "external_id" in new or row is None:
-            values["note"] = mark(order, new.get("external_id"))
+            values["note"] = noted(row and row["note"], order, new.get("external_id"))
         return {name: value for name, value in values.items() if row is not None or value not in (None, [])}
 
     def _quantity(self, value: Decimal | None) -> float | None:

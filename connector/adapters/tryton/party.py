@@ -2,12 +2,13 @@
 
 Of several, Tryton's order decides: the first phone is the phone. What belongs to one address only is that address's own
 (see contact.py). The billing address is the first one ticked for invoices, else the first that is not for deliveries;
-the shipping address is the first one ticked for deliveries.
+the shipping address is the first one ticked for deliveries. An address that a sale or an invoice names is not changed:
+another one takes its place, and what was sold keeps the one it was sold to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from connector.adapters.tryton.failures import number_taken
@@ -44,8 +45,10 @@ class Party(Kind):
     )
     capabilities = written(50)
 
-    def __init__(self, world: World, tax_identifier: str) -> None:
+    def __init__(self, world: World, tax_identifier: str, is_used: Callable[[int], bool]) -> None:
+        """is_used: whether a sale or an invoice names the address of that id."""
         self._tax = tax_identifier
+        self._is_used = is_used
         super().__init__(world)
 
     def fields(self) -> Sequence[FieldSchema]:
@@ -132,8 +135,14 @@ class Party(Kind):
             now["shipping"] = None
         for group, flag in GROUPS.items():
             there, parts = now[group], changed[group]
-            if parts and (there is not None or any(value is not None for value in parts.values())):
-                commands += command(there, parts, {flag: True})
+            if not parts or (there is None and all(value is None for value in parts.values())):
+                continue
+            if there is not None and self._is_used(there["id"]):
+                ticks = {"invoice": bool(there["invoice"]), "delivery": now["shipping"] is there, flag: True}
+                commands += command(there, {"active": False}, {})
+                parts = {"attn": there["attn"], **self._copied(there), **ticks, **parts}
+                there = None
+            commands += command(there, parts, {flag: True})
         return commands
 
     def _parts(self, group: str, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -45,6 +45,7 @@ class Product(Kind):
     capabilities = written(1)
 
     def __init__(self, world: World, defaults: ProductDefaults) -> None:
+        """defaults: names that this Tryton has."""
         self._defaults = defaults
         super().__init__(world)
 
@@ -92,10 +93,10 @@ class Product(Kind):
         """The template, with its one variant inside."""
         template, variant = self._parts(None, fields)
         template.setdefault("type", self._defaults.type)
-        template.setdefault("default_uom", self._unit(self._defaults.unit))
+        template.setdefault("default_uom", self.world.units[self._defaults.unit])
         template["sale_uom"], template["salable"] = template["default_uom"], True
         if self._defaults.category is not None:
-            template["account_category"] = self._category(self._defaults.category)
+            template["account_category"] = self.world.categories[self._defaults.category]
         return {**template, "products": [["create", [variant]]]}
 
     def make(self, client: TrytonClient, rows: Sequence[dict[str, Any]]) -> list[Outcome]:
@@ -167,11 +168,6 @@ class Product(Kind):
         if name not in self.world.units:
             raise RejectedError(f"Tryton has no unit `{name}`: create it there, or correct the mapping.")
         return self.world.units[name]
-
-    def _category(self, name: str) -> int:
-        if name not in self.world.categories:
-            raise RejectedError(f"Tryton has no accounting category `{name}`: correct `products` in the configuration.")
-        return self.world.categories[name]
 
 
 def _tag(row: Row) -> Any:

@@ -89,7 +89,8 @@ class Rows:
                 f"{self._client.place}: `{kind.name}` cannot be searched by `{field}`; correct the mapping."
             )
         found: dict[Key, Record] = {}
-        for part in _fitting(list(dict.fromkeys(values))):
+        # PostgreSQL knows no NUL and fails at one; no record can hold it.
+        for part in _fitting([value for value in dict.fromkeys(values) if "\0" not in value]):
             domain = [*(kind.searched(field, part) or ()), *kind.live]
             wanted = set(part)
             for row in self._all(domain):

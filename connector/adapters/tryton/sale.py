@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from connector.adapters.tryton.kinds import Kind, World, key_of, written
+from connector.adapters.tryton.kinds import Kind, World, is_key, key_of, written
 from connector.adapters.tryton.lines import (
     Goods,
     LineWriter,
@@ -20,6 +20,7 @@ from connector.adapters.tryton.lines import (
     freight_command,
     goods,
     mark,
+    noted,
     shown_line,
     unmarked,
 )
@@ -53,6 +54,7 @@ class Sale(Kind):
 
     name = model = "sale.sale"
     inner = ("lines", "shipment_address")
+    of = "company"
     capabilities = written(1)
 
     def __init__(self, world: World, client: TrytonClient, freight: str) -> None:
@@ -122,6 +124,8 @@ class Sale(Kind):
         match field:
             case "number" | "reference" | "description":
                 return [[field, "in", values]]
+            case "party":
+                return [[field, "in", [int(value) for value in values if is_key(value)]]]
             case "external_id":
                 # `like` takes more than is meant; what is not meant is left out again by the fields it shows.
                 return [["OR", *([["lines.note", "like", f"{mark(value, None)}%"]] for value in values)]]
@@ -186,7 +190,7 @@ class Sale(Kind):
             writer = self._writer(wanted, fields.get("currency") or row["currency"]["code"], there)
             commands += writer.commands(there, [self._line(one) for one in there], wanted, order)
         elif "external_id" in fields:
-            commands += [["write", [one["id"]], {"note": mark(order, _keys(one)[1])}] for one in there]
+            commands += [["write", [one["id"]], {"note": noted(one["note"], order, _keys(one)[1])}] for one in there]
         if "freight" in fields:
             commands += freight_command(row, fields["freight"], self._word)
         return commands
@@ -221,19 +225,23 @@ class Sale(Kind):
         return rows[0]
 
     def _address(self, party: Row, parts: Mapping[str, Any]) -> int:
-        """The party's address that says so, made where there is none; with nothing said its billing address."""
-        addresses = [one for one in party["addresses"] if one["active"]]
+        """The party's address that says so, made where there is none; with nothing said where it gets deliveries.
+
+        One that is made is of this sale alone: inactive, it is none of the party's own addresses.
+        """
         if not any(parts.values()):
-            if (there := _billing(party)) is None:
+            if (there := _delivery(party)) is None:
                 raise RejectedError(f"{self.name}: the party has no address, without which Tryton quotes nothing.")
             return there
-        for one in addresses:
+        for one in sorted(party["addresses"], key=lambda one: not one["active"]):
             if all((part_of(one, part) or None) == (value or None) for part, value in parts.items()):
                 return int(one["id"])
         values = {part: value for part, value in parts.items() if value}
         if "country" in values:
             values["country"] = country_of(self.world, values["country"])
-        return self._client.create("party.address", [{"party": party["id"], **values}])[0]
+        (made,) = self._client.create("party.address", [{"party": party["id"], **values}])
+        self._client.write("party.address", [(made, {"active": False})])
+        return made
 
     def _writer(
         self, lines: Sequence[Mapping[str, Any]], currency: str | None, there: Sequence[Row] = ()
@@ -275,6 +283,12 @@ def _billing(party: Row) -> int | None:
     """Where invoices go: the first address ticked for them, else the first that is no person's."""
     postal = [one for one in party["addresses"] if one["active"] and (one["invoice"] or not one["attn"])]
     return next((int(one["id"]) for one in sorted(postal, key=lambda one: not one["invoice"])), None)
+
+
+def _delivery(party: Row) -> int | None:
+    """Where goods go: the first address ticked for them, else where invoices go."""
+    ticked = (int(one["id"]) for one in party["addresses"] if one["active"] and one["delivery"])
+    return next(ticked, None) or _billing(party)
 
 
 def _keys(line: Row) -> tuple[str | None, str | None]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from connector.adapters.tryton import ADAPTERS, TrytonSettings
-from connector.adapters.tryton.client import TrytonClient
+from connector.adapters.tryton.client import REFUSED, TrytonClient
 from connector.adapters.tryton.failures import number_taken, read_error, rpc_error
 from connector.adapters.tryton.wire import packed, plain, worded
 from connector.errors import (
@@ -229,3 +229,42 @@ def test_there_is_no_connection_without_a_company() -> None:
     for company in ({}, {"company": 0}, {"company": None}):
         with pytest.raises(ValueError, match="company"):
             TrytonSettings.model_validate({"url": "http://127.0.0.1/demo", "auth": auth, **company})
+
+
+# -------------------------------------------------------------------------------------------------- refused
+
+
+def test_a_refused_login_is_not_tried_again_for_an_hour_for_tryton_locks_the_user_out() -> None:
+    clock = VirtualClock()
+    with scripted(answer(401, b"", "text/html"), LOGIN) as server:
+        client = TrytonClient("erp", settings(server.url), clock)
+        for _ in range(3):
+            with pytest.raises(DeniedError, match="asked with `login` and `password`"):
+                client.open_session()
+        assert len(server.requests) == 1
+        clock.time += REFUSED
+        client.open_session()
+        assert len(server.requests) == 2
+        client.close()
+
+
+def test_a_user_who_is_locked_out_is_told_why() -> None:
+    with scripted(answer(429, b"", "text/html")) as server:
+        client = opened(server)
+        with pytest.raises(TransientError, match="After several wrong passwords"):
+            client.open_session()
+        client.close()
+
+
+def test_a_refused_key_is_told_from_a_refused_password() -> None:
+    with scripted(answer(401, b"", "text/html")) as server:
+        client = opened(server)
+        with pytest.raises(DeniedError, match="asked with `key`, which has to be accepted"):
+            client.user()
+        client.close()
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://127.0.0.1:8000/"])
+def test_an_address_without_the_databases_name_is_no_address_of_tryton(url: str) -> None:
+    with pytest.raises(ValueError, match="the database's name"):
+        TrytonSettings.model_validate({**settings("http://127.0.0.1").model_dump(), "url": url})

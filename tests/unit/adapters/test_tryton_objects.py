@@ -13,15 +13,22 @@ import pytest
 from connector.adapters.tryton import ProductDefaults
 from connector.adapters.tryton.contact import Contact, is_key
 from connector.adapters.tryton.feed import Walk, read_cursor
+from connector.adapters.tryton.invoice import Invoice, Payment
 from connector.adapters.tryton.kinds import STAMP, World
 from connector.adapters.tryton.party import Party
 from connector.adapters.tryton.product import Product
+from connector.adapters.tryton.sale import Sale
+from connector.config.mappings import packaged
 from connector.errors import NotFoundError, RejectedError
+from connector.mapping.translate import load_mapping
 from connector.model.records import Op, Write
 
 WORLD = World("USD", 1, {"DE": 5}, {"Unit": 1, "kg": 2}, {"Goods": 9})
-PARTY = Party(WORLD, "eu_vat")
+PARTY = Party(WORLD, "eu_vat", lambda address: False)
+SOLD_TO = Party(WORLD, "eu_vat", lambda address: True)
 CONTACT = Contact(WORLD)
+NOBODY: Any = None
+SALE = Sale(WORLD, NOBODY, "Freight")
 PRODUCT = Product(WORLD, ProductDefaults(type="service", category="Goods"))
 NOON = datetime(2026, 3, 9, 12, tzinfo=UTC)
 
@@ -155,6 +162,27 @@ def test_one_address_for_both_is_parted_when_one_of_them_changes() -> None:
     assert PARTY.updating(party(addresses=[both]), {"billing_city": "Köln"})[2] == {
         "addresses": [apart, ["write", [8], {"city": "Köln"}], ["create", [copy]]]
     }
+
+
+def test_an_address_that_was_sold_to_stays_and_another_takes_its_place() -> None:
+    germany = {"id": 5, "code": "DE"}
+    billing = address(8, invoice=True, street="Hauptstr. 1", city="Bonn", country=germany)
+    shipping = address(9, delivery=True, attn="Ann Lee", city="Kiel")
+    there = party(addresses=[billing, shipping])
+    copy = {"attn": None, "street": "Hauptstr. 1", "postal_code": None, "city": "Bonn", "country": 5}
+    moved = [
+        ["write", [8], {"active": False}],
+        ["create", [{**copy, "invoice": True, "delivery": False, "city": "Köln"}]],
+    ]
+    assert SOLD_TO.updating(there, {"billing_city": "Köln"})[2] == {"addresses": moved}
+    ((word, keys, _), (_, (made,))) = SOLD_TO.updating(there, {"shipping_city": None})[2]["addresses"]
+    assert (word, keys) == ("write", [9])
+    assert (made["attn"], made["invoice"], made["delivery"], made["city"]) == ("Ann Lee", False, True, None)
+    both = party(addresses=[address(8, invoice=True, delivery=True, city="Bonn")])
+    apart, asleep, bills, ships = SOLD_TO.updating(both, {"billing_city": "Köln"})[2]["addresses"]
+    assert (apart[2], asleep[2]) == ({"delivery": False}, {"active": False})
+    assert [(one["invoice"], one["delivery"], one["city"]) for one in bills[1]] == [(True, False, "Köln")]
+    assert [(one["delivery"], one["city"]) for one in ships[1]] == [(True, "Bonn")]
 
 
 def test_a_new_party_has_no_rows_for_what_is_empty_and_a_number_only_if_it_was_given() -> None:
@@ -299,3 +327,31 @@ def test_a_walk_goes_on_behind_stamp_and_id_and_then_looks_at_the_rows_inside() 
     second = walk.second()
     assert second.domain(["lines"]) == [["id", ">", 0], [STAMP, "<", NOON], ["OR", [f"lines.{STAMP}", ">=", NOON]]]
     assert second.order == [("id", "ASC")]
+
+
+# ------------------------------------------------------------------------------------------- references
+
+
+@pytest.mark.parametrize("name", ["contact", "order", "invoice", "payment"])
+def test_whatever_refers_to_another_record_is_found_by_it(name: str) -> None:
+    """Before a record is deleted it is asked what refers to it."""
+    kinds = {kind.name: kind for kind in (CONTACT, SALE, Invoice(WORLD, "Freight"), Payment(WORLD))}
+    mapping = load_mapping((packaged() / "tryton" / f"{name}.yaml").read_text("utf-8"), name)
+    references = [entry.source for entry in mapping.spec.entries if entry.fields and entry.fields[0].ref]
+    assert references
+    for field in references:
+        assert field is not None
+        assert kinds[mapping.object].searched(field, ["7"]), field
+
+
+@pytest.mark.parametrize("field", ["name", "billing_city", "external_id"])
+def test_a_text_with_a_nul_is_refused_before_it_reaches_the_database(field: str) -> None:
+    with pytest.raises(RejectedError, match="NUL"):
+        checked(PARTY, **{field: "N\0ul"})
+
+
+def test_documents_of_other_companies_are_left_out() -> None:
+    for kind in (SALE, Invoice(WORLD, "Freight"), Payment(WORLD)):
+        assert ["company", "=", 1] in kind.own
+        assert ["company", "=", 1] in kind.live
+    assert PARTY.own == ()

@@ -1,44 +1,24 @@
-"""Tryton's sales, invoices and payments as flat records, and the commands that a changed sale becomes. No server."""
+"""Tryton's sales as flat records, and the commands that a changed sale becomes. No server."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import pytest
 
-from connector.adapters.tryton.invoice import Invoice, Payment
-from connector.adapters.tryton.kinds import STAMP, World
-from connector.adapters.tryton.lines import mark, unmarked
+from connector.adapters.tryton.kinds import World
+from connector.adapters.tryton.lines import mark, noted, unmarked
 from connector.adapters.tryton.sale import Sale, stage
 from connector.errors import RejectedError, TransientError, UncertainError
 from connector.model.records import Op, Write
 
-NOON = datetime(2026, 3, 9, 12, tzinfo=UTC)
-WORLD = World(
-    "EUR", 1, {"AT": 4, "DE": 5}, currencies={"EUR": 1, "USD": 2}, taxes={Decimal("0.19"): 7, Decimal("0.07"): 8}
-)
+from .tryton_rows import WORLD, address, line, row
+
 PLAIN = World("EUR", currencies={"EUR": 1}, discounts=False)
-
-
-def row(key: int, model: str = "x", **values: Any) -> dict[str, Any]:
-    stamps = {STAMP: NOON, "create_date": NOON, "create_uid": 1, "write_uid": None, "_timestamp": "1"}
-    return {"id": key, "__name__": model, **stamps, **values}
-
-
-def address(key: int, **values: Any) -> dict[str, Any]:
-    parts = {"street": None, "city": None, "postal_code": None, "country": None, "attn": None}
-    return row(key, "party.address", **{**parts, "active": True, "invoice": False, "delivery": False, **values})
-
-
-def line(key: int, product: int | None = 3, quantity: Any = 2, price: str = "10", **values: Any) -> dict[str, Any]:
-    fields = {"type": "line", "sequence": None, "product": product, "description": None, "quantity": quantity,
-              "unit_price": Decimal(price), "base_price": None, "discount_rate": None, "note": None,
-              "amount": Decimal(price) * Decimal(quantity or 0), "taxes": []}  # fmt: skip
-    return row(key, "sale.line", **{**fields, **values})
 
 
 FREIGHT = line(90, None, 1, "4.90", description="Freight")
@@ -58,7 +38,7 @@ class Client:
     place = "Tryton"
 
     def __init__(self, fails: Mapping[str, Exception] | None = None, **party: Any) -> None:
-        self.party = row(2, customer_payment_term=9, addresses=[address(6, city="Wien")], **party)
+        self.party = row(2, **{"customer_payment_term": 9, "addresses": [address(6, city="Wien")], **party})
         self.fails = dict(fails or {})
         self.done: list[Any] = []
 
@@ -71,6 +51,9 @@ class Client:
     def create(self, model: str, values: Sequence[Mapping[str, Any]]) -> list[int]:
         self.done.append((model, *values))
         return [77]
+
+    def write(self, model: str, changes: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
+        self.done.append((model, *changes))
 
     def press(self, model: str, button: str, key: int) -> None:
         self.done.append((button, key))
@@ -156,6 +139,23 @@ def test_what_a_person_noted_is_no_key() -> None:
     assert mark(None, None) is None
 
 
+NOTED = [
+    (None, "connector:D/L"),
+    ("", "connector:D/L"),
+    ("Call before delivery!", "connector:D/L\nCall before delivery!"),
+    ("connector:D/", "connector:D/L"),
+    ("connector:/X\nCall\nbefore", "connector:D/L\nCall\nbefore"),
+    ("connector:/X\r\nCall", "connector:D/L\nCall"),
+]
+
+
+@pytest.mark.parametrize(("there", "note"), NOTED)
+def test_what_a_person_noted_stays_below_the_keys(there: str | None, note: str) -> None:
+    assert noted(there, "D", "L") == note
+    assert unmarked(note) == ("D", "L")
+    assert noted(note, None, None) == (note.partition("\n")[2] or None)
+
+
 # ------------------------------------------------------------------------------------------------ creating
 
 
@@ -174,12 +174,32 @@ def test_a_new_sale_takes_along_what_trytons_client_would_have_filled_in() -> No
     assert values["lines"] == [["create", [priced]], ["create", [freight]]]
 
 
-def test_an_address_the_party_does_not_have_is_added_to_it() -> None:
+def test_an_address_the_party_does_not_have_is_made_for_this_sale_alone() -> None:
     client = Client()
     made = kind(client)
     values = made.creating(checked(made, party="2", ship_city="Graz", ship_country="AT"))
-    assert client.done == [("party.address", {"party": 2, "city": "Graz", "country": 4})]
+    assert client.done == [
+        ("party.address", {"party": 2, "city": "Graz", "country": 4}),
+        ("party.address", (77, {"active": False})),
+    ]
     assert (values["shipment_address"], values["invoice_address"]) == (77, 6)
+
+
+def test_an_address_that_an_earlier_sale_had_is_taken_again_and_an_active_one_before_it() -> None:
+    asleep, awake = address(4, city="Graz", active=False), address(9, city="Graz")
+    client = Client(addresses=[asleep, address(6, city="Wien")])
+    assert kind(client).creating({"party": "2", "ship_city": "Graz"})["shipment_address"] == 4
+    client = Client(addresses=[asleep, awake])
+    assert kind(client).creating({"party": "2", "ship_city": "Graz"})["shipment_address"] == 9
+    assert client.done == []
+
+
+def test_where_nothing_is_said_goods_go_where_the_party_gets_its_deliveries() -> None:
+    addresses = [address(6, city="Wien", invoice=True), address(7, city="Graz", delivery=True)]
+    values = kind(Client(addresses=addresses)).creating({"party": "2"})
+    assert (values["shipment_address"], values["invoice_address"]) == (7, 6)
+    asleep = [address(6, city="Wien"), address(7, city="Graz", delivery=True, active=False)]
+    assert kind(Client(addresses=asleep)).creating({"party": "2"})["shipment_address"] == 6
 
 
 REFUSED = [
@@ -324,57 +344,6 @@ def test_another_party_brings_its_own_addresses() -> None:
     made = kind()
     values = made.updating(sale(party=1), checked(made, False, party="2", ship_city="Wien"))[2]
     assert values == {"party": 2, "shipment_address": 6, "invoice_address": 6}
-
-
-# --------------------------------------------------------------------------------- invoices and payments
-
-
-def test_an_invoice_names_its_sale_where_it_is_of_one_only() -> None:
-    lines = [{**line(5), "unit_price": Decimal("8.5000")}]
-    due = [{"maturity_date": date(2026, 4, day)} for day in (5, 7)]
-    fields = {"number": "1", "party": 3, "invoice_date": date(2026, 3, 6), "state": "posted", "lines_to_pay": due,
-              "currency": {"code": "EUR"}, "untaxed_amount": Decimal(20), "tax_amount": Decimal("3.80"),
-              "total_amount": Decimal("23.80"), "amount_to_pay": Decimal("3.80"), "lines": lines}  # fmt: skip
-    shown = Invoice(WORLD, "Freight").shown(row(4, **fields, sales=[{"id": 7}]))
-    assert (shown["sale"], shown["due_date"], shown["amount_to_pay"]) == ("7", "2026-04-07", "3.80")
-    assert shown["lines"][0]["unit_price"] == "8.5000"
-    assert Invoice(WORLD, "Freight").shown(row(4, **fields, sales=[{"id": 7}, {"id": 8}]))["sale"] is None
-
-
-def booked(credit: str, foreign: str | None = None, receivable: bool = True) -> dict[str, Any]:
-    second = {"code": "USD"} if foreign else None
-    return row(9, party=3 if receivable else None, debit=Decimal(0), credit=Decimal(credit), second_currency=second,
-               account={"type": {"receivable": receivable}},
-               amount_second_currency=Decimal(foreign) if foreign else None)  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("lines", "amount"),
-    [
-        ([booked("23.80"), booked("-23.80", receivable=False)], ("23.80", "EUR")),
-        ([booked("20", "-22.00")], ("22.00", "USD")),
-        ([booked("-5.00")], ("-5.00", "EUR")),
-    ],
-)
-def test_a_payment_is_what_the_customers_account_got(lines: list[Any], amount: tuple[str, str]) -> None:
-    fields = {"number": "2", "date": date(2026, 3, 9), "description": "4711", "journal": {"name": "Cash"},
-              "origin": "account.invoice,3", "company": {"currency": {"code": "EUR"}}, "lines": lines}  # fmt: skip
-    shown = Payment(WORLD).shown(row(2, **fields))
-    assert (shown["amount"], shown["currency"]) == amount
-    assert (shown["party"], shown["invoice"], shown["journal"]) == ("3", "3", "Cash")
-
-
-def test_what_tryton_makes_shows_nobody_as_its_maker() -> None:
-    """Confirming a sale makes Tryton write the invoice in the name of the connection: it is no double of ours."""
-    fields = {"number": "2", "date": date(2026, 3, 9), "description": None, "journal": {"name": "Cash"},
-              "origin": None, "company": {"currency": {"code": "EUR"}}, "lines": [booked("1")]}  # fmt: skip
-    record = Payment(WORLD).record(row(2, **fields))
-    assert (record.created_by, record.modified_by) == (None, None)
-    for made in (Payment(WORLD), Invoice(WORLD, "Freight")):
-        with pytest.raises(RejectedError, match="by Tryton"):
-            made.creating({})
-        with pytest.raises(RejectedError, match="by Tryton"):
-            made.updating(row(2), {})
 
 
 HALVES = [

@@ -58,8 +58,13 @@ def create(client: Client, *writes: Write, kind: Party = PARTY) -> list[Outcome]
     return Writer(client).create(kind, writes)  # type: ignore[arg-type]
 
 
+PARTY = Party(WORLD, "eu_vat", lambda address: False)
+
+
 def change(client: Client, rows: Sequence[Any], *writes: Write) -> list[Outcome]:
-    return Writer(client).change(Party(WORLD, "eu_vat"), writes, {str(row["id"]): row for row in rows})  # type: ignore[arg-type]
+    return Writer(client).change(
+        Party(WORLD, "eu_vat", lambda address: False), writes, {str(row["id"]): row for row in rows}
+    )  # type: ignore[arg-type]
 
 
 def errors(outcomes: Sequence[Outcome]) -> list[type[ConnectorError] | None]:
