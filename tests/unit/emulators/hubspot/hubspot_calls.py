@@ -49,7 +49,7 @@ class Answer:
 
     @property
     def refused(self) -> tuple[int, str | None]:
-        return self.status, self.json.get("category")
+        return self.status, self.json.get("category") if self.body else None
 
 
 @dataclass
@@ -141,9 +141,10 @@ class Caller:
         assert answer.status == 200, answer.body
         return [record["id"] for record in answer.json["results"]]
 
-    def define(self, kind: str, name: str, **more: Any) -> Answer:
+    def define(self, kind: str, called: str, /, **more: Any) -> Answer:
         """One more property; a text in the type's own group unless said otherwise."""
         group = next(iter(self.app.portal.definitions[kind].values())).group_name
+        name = more.get("name", called)
         body = {"name": name, "label": name, "type": "string", "fieldType": "text", "groupName": group, **more}
         return self.call("POST", f"/crm/properties/2026-09/{kind}", body)
 
