@@ -14,6 +14,7 @@ import uvicorn
 
 from connector.emulators.hubspot.app import Application, create_app
 from connector.emulators.hubspot.limits import DAILY
+from connector.emulators.hubspot.sending import Sender
 from connector.emulators.hubspot.settings import Settings
 from connector.reference.kit.serve import HOST, Droppable
 
@@ -84,11 +85,13 @@ def _serve(app: Application, listener: socket.socket, options: argparse.Namespac
         Path(options.port_file).write_text(f"{port}\n", encoding="ascii")
     sys.stdout.write(f"listening on http://{HOST}:{port}\n")
     sys.stdout.flush()
+    sender = Sender(app.webhooks)
     try:
         server.run(sockets=[listener])
     except KeyboardInterrupt:
         pass
     finally:
+        sender.stop()
         app.close()
 
 

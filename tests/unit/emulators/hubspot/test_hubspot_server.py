@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import queue
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 import pytest
+
+from connector.emulators.hubspot.sending import post
 
 ADMIN = {"Authorization": "Bearer root"}
 COMPANIES = "/crm/objects/2026-09/companies"
@@ -55,6 +62,43 @@ def test_a_truncated_answer_is_whole_http_but_no_json(client: httpx.Client) -> N
 
 def test_a_name_with_a_slash_is_one_part_of_the_path(client: httpx.Client) -> None:
     assert client.get(f"{COMPANIES}/1%2F2").json()["category"] == "OBJECT_NOT_FOUND"
+
+
+def test_events_reach_an_address_that_listens(client: httpx.Client) -> None:
+    received: queue.Queue[tuple[str, bytes]] = queue.Queue()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            received.put((self.headers["X-HubSpot-Signature-v3"], body))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Silent."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    form = {"grant_type": "client_credentials", "client_id": "emulated-client", "client_secret": "emulated-secret"}
+    token = client.post("/oauth/2026-09/token", data=form).json()["access_token"]
+    app = {"Authorization": f"Bearer {token}"}
+    target = {"targetUrl": f"http://127.0.0.1:{server.server_port}/", "throttling": {"maxConcurrentRequests": 10}}
+    client.put("/app-webhooks/2026-09/7/settings", json=target, headers=app).raise_for_status()
+    wanted = {"active": True, "eventType": "company.creation"}
+    client.post("/app-webhooks/2026-09/7/subscriptions", json=wanted, headers=app).raise_for_status()
+    key = client.post(COMPANIES, json={"properties": {"name": "Acme"}}).json()["id"]
+    signature, body = received.get(timeout=5)
+    assert signature
+    assert [event["objectId"] for event in json.loads(body)] == [int(key)]
+    server.shutdown()
+    server.server_close()
+
+
+def test_nobody_at_an_address_is_no_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    assert post(f"http://127.0.0.1:{port}/", b"[]", {}) == 0
+    assert post("nonsense", b"[]", {}) == 0
 
 
 def test_without_an_admin_token_it_does_not_start() -> None:
