@@ -11,7 +11,7 @@ import msgspec
 
 from connector.emulators.hubspot.faults import Faults
 from connector.emulators.hubspot.limits import Limits
-from connector.emulators.hubspot.pipelines import PIPELINES
+from connector.emulators.hubspot.pipelines import PIPELINES, PROPERTIES
 from connector.emulators.hubspot.portal import Portal
 from connector.emulators.hubspot.problems import HubSpotError, invalid, no_route, not_found
 from connector.emulators.hubspot.records import create, find, forget, live, put_into_bin, restore, update
@@ -70,8 +70,8 @@ class Control:
                 return self._clock(call)
             case ("POST", "deliver"):
                 return json_answer(200, self._webhooks.deliver())
-            case ("POST", "pipelines", kind, "edit"):
-                return self._edit_pipeline(kind)
+            case ("POST", "pipelines", kind, pipeline, "edit"):
+                return self._edit_pipeline(kind, pipeline)
             case (_, "records", kind, *rest):
                 return self._records(call, kind, rest)
         raise no_route(call.path)
@@ -111,13 +111,14 @@ class Control:
             raise no_route(call.path)
         return json_answer(200, {"now": self._portal.time.now().isoformat()})
 
-    def _edit_pipeline(self, name: str) -> Answer:
+    def _edit_pipeline(self, name: str, pipeline: str) -> Answer:
         """A person edits a pipeline: every record in it counts as modified (contract 3.5)."""
         kind = self._portal.kind(name)
-        if kind.name not in PIPELINES:
-            raise invalid(f"{kind.name} have no pipelines.")
+        if pipeline not in {known.id for known in PIPELINES.get(kind.name, ())}:
+            raise not_found(pipeline)
         with self._portal.write(BY_HAND):
-            records = self._portal.store.records(kind, f"state = {LIVE}")
+            where = f"state = {LIVE} AND json_extract(fields, ?) = ?"
+            records = self._portal.store.records(kind, where, (f"$.{PROPERTIES[kind.name][0]}", pipeline))
             for record in records:
                 record.updated = self._portal.time.ms()
                 self._portal.store.save(record)

@@ -46,7 +46,10 @@ ACCOUNT = {"2026-03": "/account-info/2026-03", "v3": "/account-info/v3"}
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route under every version that has it. open: needs no sign-in. kinds: principals that may call it."""
+    """One route under every version that has it.
+
+    open: needs no sign-in, and so counts against nothing. kinds: principals that may call it.
+    """
 
     method: str
     prefixes: Mapping[str, str]
@@ -110,7 +113,7 @@ def crm_routes() -> Iterator[Route]:
 
 def account_routes(auth: Auth) -> Iterator[Route]:
     """Sign-in and what it opened."""
-    yield Route("POST", OAUTH, "token", auth.token, budget="none", open=True)
+    yield Route("POST", OAUTH, "token", auth.token, open=True)
     yield Route("GET", ACCOUNT, "details", account_info)
 
 
@@ -132,7 +135,7 @@ def journal_routes(journal: Journal) -> Iterator[Route]:
     yield Route("GET", JOURNAL, "offset/{offset}/next", journal.next, budget="journal", kinds=("client",))
     batch = "batch/{offset}/next/{count}"
     yield Route("GET", JOURNAL, batch, journal.next_batch, budget="journal", kinds=("client",))
-    yield Route("GET", {"": FILES}, "{offset}", journal.read_file, budget="none", open=True)
+    yield Route("GET", {"": FILES}, "{offset}", journal.read_file, open=True)
 
 
 class Table:
