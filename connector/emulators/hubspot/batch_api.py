@@ -15,7 +15,6 @@ from connector.emulators.hubspot.records import (
     check_id_property,
     create,
     find,
-    number_of,
     put_into_bin,
     update,
 )
@@ -118,9 +117,9 @@ def bin_batch(portal: Portal, call: Call) -> Answer:
     keys = [str(ref.id) for ref in inputs]
     _check_duplicates(keys)
     with portal.write():
-        for n, (key, record) in enumerate(find(portal, kind, keys).items()):
+        for n, record in enumerate(find(portal, kind, keys).values()):
             strike_row(call, n)
-            if record.live and number_of(key) is not None:
+            if record.live:
                 put_into_bin(portal, record)
     return Answer(204)
 

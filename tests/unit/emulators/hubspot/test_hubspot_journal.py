@@ -105,6 +105,16 @@ def test_a_file_has_ten_thousand_events_at_most(app: Caller, portal: Caller) -> 
     assert [len(_read(app, pointer)) for pointer in (first, second)] == [10_000, 100]
 
 
+def test_a_file_has_five_megabytes_at_most(app: Caller, portal: Caller) -> None:
+    _subscribe(app, actions=["UPDATE"], properties=["description"])
+    portal.batch("companies", "create", *[{"properties": {"name": "C", "description": "x" * 60_000}}] * 100)
+    first = app.call("GET", f"{JOURNAL}/earliest").json
+    second = app.call("GET", f"{JOURNAL}/offset/{first['currentOffset']}/next").json
+    counts = [len(_read(app, pointer)) for pointer in (first, second)]
+    assert sum(counts) == 100
+    assert 0 < counts[1] < counts[0] < 5 * 1024 * 1024 / 60_000
+
+
 def test_the_address_of_a_file_is_its_own_sign_in_for_ten_minutes(app: Caller, portal: Caller) -> None:
     _subscribe(app)
     portal.make("companies", name="Acme")

@@ -161,6 +161,21 @@ def test_events_that_follow_each_other_can_share_an_id(app: App) -> None:
     assert len(set(ids)) < len(ids)
 
 
+def test_a_row_that_failed_halfway_is_not_told(app: App) -> None:
+    app.subscribe("line_item.creation")
+    order, invoice = app.make("orders", hs_order_name="O"), app.make("invoices", hs_currency="EUR")
+    row = {"properties": {"name": "a"}, "associations": [link(order, 514), link(invoice, 410)]}
+    assert app.batch("line_items", "create", {**row, "objectWriteTraceId": "t"}).status == 207
+    assert app.deliver()["delivered"] == 0
+
+
+def test_a_subscription_that_is_not_active_is_told_nothing(app: App) -> None:
+    body = {"active": False, "eventType": "company.creation"}
+    assert app.settings("POST", "7/subscriptions", body).status == 201
+    app.make("companies", name="Acme")
+    assert app.deliver()["delivered"] == 0
+
+
 def test_what_was_refused_or_undone_is_not_told(app: App) -> None:
     app.subscribe("company.creation")
     rows = [{"properties": {"name": "a"}, "objectWriteTraceId": "a"}, {"properties": {}, "objectWriteTraceId": "b"}]
