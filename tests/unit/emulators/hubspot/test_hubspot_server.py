@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from connector.emulators.hubspot.sending import post
+from connector.emulators.hubspot.serve import parser, settings_of, start
 
 ADMIN = {"Authorization": "Bearer root"}
 COMPANIES = "/crm/objects/2026-09/companies"
@@ -22,17 +23,13 @@ COMPANIES = "/crm/objects/2026-09/companies"
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
-    command = [sys.executable, "-m", "connector.emulators.hubspot", "--admin-token", "root", "--service-key", "pat-x"]
-    process = subprocess.Popen([*command, "--exit-with-parent"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    line = process.stdout.readline().decode().strip()
-    url = line.removeprefix("listening on ")
-    with httpx.Client(base_url=url, headers={"Authorization": "Bearer pat-x"}, timeout=5, trust_env=False) as client:
+    key = {"Authorization": "Bearer pat-x"}
+    with (
+        start(admin_token="root", service_key="pat-x") as running,
+        httpx.Client(base_url=running.url, headers=key, timeout=5, trust_env=False) as client,
+    ):
         yield client
-    process.stdin.close()
-    assert process.wait(10) == 0
-    process.stdout.close()
+    assert running.process.returncode == 0
 
 
 def test_records_travel_over_http(client: httpx.Client) -> None:
@@ -107,3 +104,16 @@ def test_without_an_admin_token_it_does_not_start() -> None:
     )
     assert done.returncode == 2
     assert "--admin-token" in done.stderr
+
+
+def test_a_database_that_cannot_be_opened_is_said() -> None:
+    with pytest.raises(RuntimeError, match="exit code 1"):
+        start(admin_token="root", db="/nowhere/at/all.db")
+
+
+def test_credentials_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUBSPOT_EMULATOR_ADMIN_TOKEN", "root")
+    monkeypatch.setenv("HUBSPOT_EMULATOR_SERVICE_KEY", "pat-environment")
+    settings = settings_of(parser().parse_args(["--plan", "free", "--packs", "1"]))
+    assert (settings.admin_token, settings.service_key) == ("root", "pat-environment")
+    assert (settings.plan, settings.packs, settings.client_id) == ("free", 1, "emulated-client")
