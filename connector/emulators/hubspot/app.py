@@ -132,7 +132,6 @@ class Application:
 
     def _admit(self, route: Route, call: Call, headers: dict[str, str]) -> None:
         principal = self.auth.principal(call)
-        call.principal = principal
         headers.update(self.limits.admit(principal, route.budget))
         if principal.kind not in route.kinds:
             raise HubSpotError(403, f"A {principal.kind} token cannot make this call.", category="MISSING_SCOPES")

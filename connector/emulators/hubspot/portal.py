@@ -83,14 +83,8 @@ class Portal:
 
     def happened(self, action: str, kind: ObjectType, key: int, **told: Any) -> None:
         """Note an event of the running call."""
-        fields: dict[str, Any] = {
-            "action": action,
-            "type": kind.name,
-            "id": key,
-            "at": self.time.ms(),
-            "source": self._source,
-        }
-        self._events.append(Event(**fields, **told))
+        at, source = self.time.ms(), self._source
+        self._events.append(Event(action=action, type=kind.name, id=key, at=at, source=source, **told))
 
     def correlation_id(self) -> str:
         """What HubSpot's support would ask for; never the same twice."""

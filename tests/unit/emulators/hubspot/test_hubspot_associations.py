@@ -92,6 +92,8 @@ def test_companies_have_parents_and_children(portal: Caller) -> None:
     assert _link(portal, "companies/companies", _pair(child, parent, 14)).status == 200
     assert _linked(portal, "companies/companies", child) == {parent: [14]}
     assert _linked(portal, "companies/companies", parent) == {child: [13]}
+    itself = _link(portal, "companies/companies", _pair(child, child, 14))
+    assert itself.json["errors"][0]["errors"][0]["code"] == "INVALID_ASSOCIATION"
 
 
 @pytest.mark.parametrize(
