@@ -143,7 +143,7 @@ class Preparable(Protocol):
     """An adapter whose system can be given the fields it lacks."""
 
     def prepare(self, needs: Sequence[Need], *, make: bool) -> Sequence[Finding]:
-        """One finding a need, in order: there, made, or what stands in the way. make False: looks only.
+        """One finding a need, in order: there, made, or what stands in the way. make False: whether it can be made.
 
         Made twice is made once; what is there in another shape is reported, never changed.
         """

@@ -22,6 +22,7 @@ from connector.errors import ConfigError, ConnectorError, DeniedError
 from connector.ports import Clock
 from connector.rest import failures
 from connector.rest.auth import Anonymous, Auth, Headers
+from connector.rest.budget import exchange
 from connector.rest.failures import Place, ReadError, Said, StatusError, read_error
 
 T = TypeVar("T")
@@ -178,7 +179,8 @@ class RestClient:
         return httpx.Request(method, url, headers=fields, content=body, extensions=self._extensions)
 
     def _exchange(self, request: httpx.Request, *, write: bool) -> Answer:
-        """One round trip; any status. The transport's exceptions end here."""
+        """One round trip, in its turn of the budget; any status. The transport's exceptions end here."""
+        exchange()
         try:
             response = self._transport.handle_request(request)
             try:
