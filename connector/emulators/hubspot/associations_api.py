@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from connector.emulators.hubspot.catalog import ObjectType
+from connector.emulators.hubspot.faults import strike_row
 from connector.emulators.hubspot.link_types import LINK_TYPES, LinkType, default_type
 from connector.emulators.hubspot.links import link, link_type, links_of, unlink
 from connector.emulators.hubspot.portal import Portal
@@ -140,9 +141,10 @@ def _run(
     results: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []
     with portal.write():
-        for given in inputs:
+        for n, given in enumerate(inputs):
             pair = (str(given.from_.id), str(given.to.id))
             try:
+                strike_row(call, n)
                 with portal.part():
                     results.append(act(*_pair(portal, ends, *pair), given))
             except HubSpotError as error:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from connector.emulators.hubspot.catalog import ObjectType
+from connector.emulators.hubspot.faults import strike_row
 from connector.emulators.hubspot.objects_api import targets
 from connector.emulators.hubspot.portal import Portal
-from connector.emulators.hubspot.problems import NOT_FOUND, VALIDATION, HubSpotError, invalid, not_found
+from connector.emulators.hubspot.problems import NOT_FOUND, HubSpotError, invalid, not_found
 from connector.emulators.hubspot.records import (
     check_account_rules,
     check_id_property,
@@ -118,7 +119,7 @@ def bin_batch(portal: Portal, call: Call) -> Answer:
     _check_duplicates(keys)
     with portal.write():
         for n, (key, record) in enumerate(find(portal, kind, keys).items()):
-            _strike(call, n)
+            strike_row(call, n)
             if record.live and number_of(key) is not None:
                 put_into_bin(portal, record)
     return Answer(204)
@@ -134,7 +135,7 @@ def _run(portal: Portal, call: Call, verb: str, inputs: Sequence[I], act: Callab
     with portal.write():
         for n, given in enumerate(inputs):
             try:
-                _strike(call, n)
+                strike_row(call, n)
                 with portal.part():
                     results.append(act(given))
             except HubSpotError as error:
@@ -149,14 +150,6 @@ def _whole(portal: Portal, error: HubSpotError) -> HubSpotError:
     """The refusal of one row as that of the call: it does not say which row it was."""
     status = portal.switches.conflict_status if error.status == 409 else 400
     return HubSpotError(status, error.message, category=error.category, errors=error.errors)
-
-
-def _strike(call: Call, n: int) -> None:
-    fault = call.row_fault
-    if fault is not None and fault.row == n:
-        errors = [{"message": "This row was made to fail.", "code": fault.code}]
-        category = fault.code if fault.status != 400 else VALIDATION
-        raise HubSpotError(fault.status, "This row was made to fail.", category=category, errors=errors)
 
 
 def _known(portal: Portal, kind: ObjectType, inputs: Sequence[UpdateInput]) -> dict[tuple[str | None, str], Record]:

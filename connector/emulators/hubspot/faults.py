@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from connector.emulators.hubspot.problems import GatewayError, HubSpotError, RateLimitError, invalid
+from connector.emulators.hubspot.problems import VALIDATION, GatewayError, HubSpotError, RateLimitError, invalid
 from connector.emulators.hubspot.wire import Call
 
 FaultKind: TypeAlias = Literal[
@@ -35,8 +35,8 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     method, path: which calls; the path is a pattern with `*`. skip: matching calls let through first. times: how
     often it strikes then, None without end. status: of `status`, `status_after`, `html` and of a failing `row`.
-    seconds: how long `slow` waits, and Retry-After of a 477. row, code: which input of a batch fails, from 0, with
-    which code. policy: which limit `quota` names.
+    seconds: how long `slow` waits, and Retry-After of a 477. row, code: which input of a batch that writes fails, from
+    0, with which code. policy: which limit `quota` names.
     """
 
     kind: FaultKind
@@ -53,6 +53,8 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     def strikes(self, call: Call) -> bool:
         """Whether this call is hit; counts the call."""
         if self.method not in (None, call.method) or not fnmatchcase(call.path, self.path):
+            return False
+        if self.kind == "row" and ("/batch/" not in call.path or call.path.endswith("/read")):
             return False
         if self.skip > 0:
             self.skip -= 1
@@ -85,6 +87,15 @@ class Faults:
 
     def strike(self, call: Call) -> Fault | None:
         return next((fault for fault in self.set if fault.strikes(call)), None)
+
+
+def strike_row(call: Call, n: int) -> None:
+    """Raises HubSpotError where a fault of kind `row` hits this input."""
+    fault = call.row_fault
+    if fault is not None and fault.row == n:
+        errors = [{"message": "This row was made to fail.", "code": fault.code}]
+        category = fault.code if fault.status != 400 else VALIDATION
+        raise HubSpotError(fault.status, "This row was made to fail.", category=category, errors=errors)
 
 
 def refusal(fault: Fault) -> HubSpotError | GatewayError:
