@@ -23,7 +23,7 @@ from connector.adapters.hubspot.searching import Finder
 from connector.adapters.hubspot.webhooks import Signatures
 from connector.adapters.hubspot.wire import WireProperty
 from connector.adapters.hubspot.writing import Writer
-from connector.errors import ConfigError, ConnectorError, DeniedError, NotFoundError
+from connector.errors import ConfigError, ConnectorError, DeniedError, NotFoundError, RejectedError
 from connector.model.records import Finding, Hint, Key, Page, Record, Write, WriteResult
 from connector.ports import Capabilities, Clock, Description, FieldSchema, Need, ObjectSchema, WebhookRequest
 
@@ -153,7 +153,7 @@ class HubSpotAdapter:
                 known[name] = wanted(self._client.properties(name))
                 if name == PAYMENTS:
                     self._client.page(name, ["hs_object_id"], None)
-            except (DeniedError, NotFoundError) as error:
+            except (DeniedError, NotFoundError, RejectedError) as error:  # it says 400 of a type it does not know
                 known.pop(name, None)
                 missing[name] = error
         if not known:
@@ -167,7 +167,7 @@ class HubSpotAdapter:
     def _account(self) -> str:
         try:
             told = self._client.account()
-        except (DeniedError, NotFoundError):
+        except (DeniedError, NotFoundError):  # a token need not have the right to ask
             return f"{self._client.place} answers"
         return f"{self._client.place} answers: portal {told.portal} {told.kind} {told.zone} {told.currency}".rstrip()
 
@@ -244,7 +244,7 @@ def _schema(kind: Kind, reader: Reader, capabilities: Capabilities) -> ObjectSch
     fields = {name: described(one, required=name in kind.required) for name, one in reader.known.items()}
     fields.update((name, FieldSchema(name, "text")) for name in reader.references.own)
     if reader.pipelines is not None:
-        fields.update((one.name, one) for one in reader.pipelines.fields())
+        fields.update(reader.pipelines.schema(fields))
     if reader.lines is not None:
         fields[LINES] = FieldSchema(LINES, "lines", lines=reader.lines.schema)
     return ObjectSchema(kind.name, fields, capabilities)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from connector.adapters.hubspot.kinds import Kind
@@ -27,9 +28,15 @@ class Pipelines:
             names = ", ".join(pipeline.label for pipeline in self._known)
             raise ConfigError(f"{place} has no pipeline `{preferred}` of {kind.name}; it has: {names}.")
 
-    def fields(self) -> list[FieldSchema]:
-        """What records show of their stage beside its id."""
-        return [FieldSchema(LABEL, "text", writable=False), FieldSchema(WON, "boolean", writable=False)]
+    def schema(self, fields: Mapping[str, FieldSchema]) -> dict[str, FieldSchema]:
+        """Stage and pipeline with the ids there are, and what records show of their stage beside its id."""
+        ids = {
+            str(self._kind.pipeline): [pipeline.id for pipeline in self._known],
+            str(self._kind.stage): [stage.id for pipeline in self._known for stage in pipeline.stages],
+        }
+        known = {name: replace(fields[name], choices=tuple(ids[name])) for name in ids if name in fields}
+        shown = (FieldSchema(LABEL, "text", writable=False), FieldSchema(WON, "boolean", writable=False))
+        return {**known, **{one.name: one for one in shown}}
 
     def shown(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         pipeline, stage = fields.get(self._kind.pipeline or ""), fields.get(self._kind.stage or "")

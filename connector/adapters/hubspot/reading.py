@@ -125,7 +125,9 @@ class Reader:
     def _told(self, rows: Sequence[WireObject]) -> list[Record]:
         """Oldest first; before a survivor the records that were merged into it."""
         records: list[Record] = []
-        for record, row in sorted(zip(self._records(rows), rows, strict=True), key=lambda one: self._stamp(one[1])):
+        for record, row in sorted(
+            zip(self._records(rows), rows, strict=True), key=lambda one: (self._stamp(one[1]), int(one[1].id))
+        ):
             records += [_merged(key, record) for key in merged_into(row) if key != record.key]
             records.append(record)
         return records
@@ -177,10 +179,11 @@ class Reader:
         return found
 
     def _rows(self, keys: Sequence[Key]) -> list[WireObject]:
-        rows: list[WireObject] = []
+        """These rows as they are now, in this order; those that are not there are left out."""
+        rows: dict[Key, WireObject] = {}
         for part in chunks(keys, BATCH):
-            rows += [row for row in self._client.read(self.kind.name, part, self._names) if row.id in part]
-        return rows
+            rows.update((row.id, row) for row in self._client.read(self.kind.name, part, self._names))
+        return [rows[key] for key in keys if key in rows]
 
     def _records(self, rows: Sequence[WireObject]) -> list[Record]:
         """These rows, with what belongs to them."""

@@ -58,7 +58,9 @@ class Writer:
         results = self._batches.write("create", [self._input(draft) for draft in ready])
         for draft in ready:
             result = results[draft.trace]
-            if isinstance(result, ConnectorError):
+            if isinstance(result, NotFoundError) and any(draft.references.values()):
+                draft.error = RejectedError(f"{result} A record that the new one refers to is not there.")
+            elif isinstance(result, ConnectorError):
                 draft.error = result
             else:
                 draft.key, draft.begun = result.id, True
@@ -175,6 +177,8 @@ class Writer:
                 draft.error = result
             else:
                 draft.begun = True
+        # What HubSpot says of a record that is not there is not told from other refusals by status or category.
+        self._look([draft for draft in drafts if isinstance(draft.error, RejectedError)])
 
     def _link(self, steps: Sequence[tuple[Draft, Step]], drafts: Sequence[Draft]) -> None:
         """Takes off what is to go, then puts on what is to come; one call each for a reference. drafts: the batch."""
