@@ -145,7 +145,7 @@ class HubSpotAdapter:
 
     def _learn(self) -> World:
         """Raises where nothing at all can be seen: then it is not an object that is kept from us, but the portal."""
-        account = self._account()
+        account, currency = self._account()
         known: dict[str, dict[str, WireProperty]] = {}
         missing: dict[str, ConnectorError] = {}
         for name in [*self._names(), LINE_ITEMS]:
@@ -159,29 +159,33 @@ class HubSpotAdapter:
         if not known:
             raise next(iter(missing.values()))
         kinds = [BY_NAME[name] for name in known if name in BY_NAME]
-        parts = {kind.name: self._made(kind, known) for kind in kinds}
+        parts = {kind.name: self._made(kind, known, currency) for kind in kinds}
         if self._settings.payments == "auto":
             missing.pop(PAYMENTS, None)
         return World(parts, missing, account)
 
-    def _account(self) -> str:
+    def _account(self) -> tuple[str, str | None]:
+        """Whose portal it is, in words, and its currency."""
         try:
             told = self._client.account()
         except (DeniedError, NotFoundError):  # a token need not have the right to ask
-            return f"{self._client.place} answers"
-        return f"{self._client.place} answers: portal {told.portal} {told.kind} {told.zone} {told.currency}".rstrip()
+            return f"{self._client.place} answers", None
+        words = " ".join(filter(None, (str(told.portal), told.kind, told.zone, told.currency)))
+        return f"{self._client.place} answers: portal {words}", told.currency or None
 
     def _names(self) -> Iterator[str]:
         return (kind.name for kind in KINDS if kind.name != PAYMENTS or self._settings.payments != "off")
 
-    def _made(self, kind: Kind, known: Mapping[str, Mapping[str, WireProperty]]) -> Parts:
+    def _made(self, kind: Kind, known: Mapping[str, Mapping[str, WireProperty]], currency: str | None) -> Parts:
         client, own = self._client, known[kind.name]
         references = References(client, kind, [one for one in kind.references if one.to in known])
         has_lines = kind.line is not None and LINE_ITEMS in known
         lines = LineReader(client, kind, known[LINE_ITEMS]) if has_lines else None
         pipelines = self._pipelines(kind) if kind.pipeline is not None else None
-        reader = Reader(client, kind, own, references, lines, pipelines, self._settings)
-        drafting = Drafting(str(client.place), kind, own, references.own, lines.known if lines else None, pipelines)
+        reader = Reader(client, kind, own, references, lines, pipelines, currency, self._settings)
+        drafting = Drafting(
+            str(client.place), kind, own, references.own, lines.known if lines else None, pipelines, currency
+        )
         external = self._settings.external_key
         unique = external in own and own[external].unique
         writer = Writer(
@@ -243,6 +247,10 @@ class HubSpotAdapter:
 def _schema(kind: Kind, reader: Reader, capabilities: Capabilities) -> ObjectSchema:
     fields = {name: described(one, required=name in kind.required) for name, one in reader.known.items()}
     fields.update((name, FieldSchema(name, "text")) for name in reader.references.own)
+    if kind.currency is not None and kind.currency not in fields:
+        fields[kind.currency] = FieldSchema(
+            kind.currency, "text", choices=(reader.currency,) if reader.currency else ()
+        )
     if reader.pipelines is not None:
         fields.update(reader.pipelines.schema(fields))
     if reader.lines is not None:

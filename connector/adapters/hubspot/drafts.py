@@ -66,7 +66,7 @@ class Line:
 
 
 class Drafting:
-    """Reads the bodies of one kind. known: its properties; of_lines: those of its lines."""
+    """Reads the bodies of one kind. known: its properties; of_lines: those of its lines. currency: the account's."""
 
     def __init__(
         self,
@@ -76,6 +76,7 @@ class Drafting:
         references: Mapping[str, Reference],
         of_lines: Mapping[str, WireProperty] | None,
         pipelines: Pipelines | None,
+        currency: str | None,
     ) -> None:
         self._place = place
         self._kind = kind
@@ -83,6 +84,7 @@ class Drafting:
         self._references = references
         self._of_lines = of_lines
         self._pipelines = pipelines
+        self._currency = currency
 
     def read(self, number: int, write: Write, *, create: bool) -> Draft:
         """The draft of a write; one that is refused says so."""
@@ -109,6 +111,9 @@ class Drafting:
             if value is not None and not (isinstance(value, str) and value and is_key(value)):
                 raise RejectedError(f"{self._place}: `{name}` names no record of HubSpot's.")
             draft.references[name] = value
+        elif name == self._kind.currency and name not in self._known:
+            if value not in (None, self._currency):
+                raise RejectedError(f"{self._place}: {self._kind.name} have prices in {self._currency} only.")
         elif name == LINES and self._of_lines is not None:
             draft.lines = self._lines(value)
         else:

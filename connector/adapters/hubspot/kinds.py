@@ -37,9 +37,10 @@ class Reference:
 class Kind:
     """One object. stamp: the property that tells when it changed. required: what a new one needs; any_of: one of these.
 
-    line: the types of association (to its line items, from them); None where it has no lines. staged: its records go
-    through the stages of pipelines. merges: its records can be merged. unique: whether a property of it can be unique;
-    None where nobody has seen it. scope: of rights to it, `.read` and `.write` behind.
+    line: the types of association (to its line items, from them); None where it has no lines. stage, pipeline: the
+    properties that say where it stands. merges: its records can be merged. unique: whether a property of it can be
+    unique; None where nobody has seen it. currency: the field with the currency of its amounts, which is the account's
+    where HubSpot has none, or no such property. scope: of rights to it, `.read` and `.write` behind.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Kind:
     pipeline: str | None = None
     merges: bool = False
     unique: bool | None = None
+    currency: str | None = None
     scope: str = ""
 
     @property
@@ -78,7 +80,7 @@ KINDS: Sequence[Kind] = (
         merges=True,
         unique=True,
     ),
-    Kind("products", "0-7", required=("name",), unique=False),
+    Kind("products", "0-7", required=("name",), unique=False, currency="account_currency"),
     Kind(
         "deals",
         "0-3",
@@ -88,6 +90,7 @@ KINDS: Sequence[Kind] = (
         stage="dealstage",
         pipeline="pipeline",
         unique=True,
+        currency="deal_currency_code",
     ),
     Kind(
         "orders",
@@ -101,6 +104,7 @@ KINDS: Sequence[Kind] = (
         line=(513, 514),
         stage="hs_pipeline_stage",
         pipeline="hs_pipeline",
+        currency="hs_currency_code",
     ),
     Kind(
         "invoices",

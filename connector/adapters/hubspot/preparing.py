@@ -6,7 +6,7 @@ stays: what is there in another shape is reported and left alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from connector.adapters.hubspot.kinds import BY_NAME, LINE, LINES, Kind
@@ -33,7 +33,7 @@ SHAPES: Mapping[str, tuple[str, str]] = {
 }
 """Type and field type of HubSpot's for each type of a need. References are associations and never properties."""
 
-ANSWERS = ({"label": "Yes", "value": "true"}, {"label": "No", "value": "false"})
+ANSWERS = (("Yes", "true"), ("No", "false"))
 
 
 class Preparer:
@@ -115,10 +115,18 @@ def _definition(name: str, need: Need) -> dict[str, Any]:
     label = name.replace("_", " ").capitalize().replace("Erp", "ERP")
     definition: dict[str, Any] = {"groupName": GROUP, "name": name, "label": label, "type": type_, "fieldType": look}
     if need.type == "boolean":
-        definition["options"] = [dict(one) for one in ANSWERS]
+        definition["options"] = _options(ANSWERS)
     if need.type == "enum":
-        definition["options"] = [{"label": word, "value": word} for word in need.choices]
+        definition["options"] = _options([(word, word) for word in need.choices])
     return definition
+
+
+def _options(choices: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Choices as HubSpot wants them, by label and value."""
+    return [
+        {"label": label, "value": value, "displayOrder": number, "hidden": False}
+        for number, (label, value) in enumerate(choices)
+    ]
 
 
 def _looked_at(kind: Kind, there: WireProperty, need: Need) -> tuple[bool, str]:

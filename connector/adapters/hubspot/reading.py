@@ -33,7 +33,7 @@ HOUR = 3_600_000
 
 
 class Reader:
-    """Records of one kind. known: the properties they show."""
+    """Records of one kind. known: the properties they show. currency: the account's."""
 
     def __init__(
         self,
@@ -43,6 +43,7 @@ class Reader:
         references: References,
         lines: LineReader | None,
         pipelines: Pipelines | None,
+        currency: str | None,
         settings: HubSpotSettings,
     ) -> None:
         self._client = client
@@ -52,6 +53,7 @@ class Reader:
         self.references = references
         self.lines = lines
         self.pipelines = pipelines
+        self.currency = currency
         self._names = list(dict.fromkeys([*known, kind.stamp, *([MERGED] if kind.merges else [])]))
         self._fits = len(",".join(self._names)) <= NAMES
 
@@ -193,6 +195,8 @@ class Reader:
         records = []
         for row in rows:
             fields = {**shown(self.known, row.properties), **keys_of(linked[row.id], list(self.references.own))}
+            if self.kind.currency is not None and fields.get(self.kind.currency) is None:
+                fields[self.kind.currency] = self.currency
             if self.pipelines is not None:
                 fields.update(self.pipelines.shown(fields))
             if self.lines is not None:

@@ -117,3 +117,20 @@ def build(url: str, **settings: Any) -> Any:
     quick = {"search_lag": 0, "look_back": 4 * AHEAD, "archived_every": 0}
     values = spec.settings.model_validate({"url": url, "auth": {"token": KEY}, **quick, **settings})
     return spec.factory(values, "crm", RealClock())
+
+
+CONFIG = """\
+state: {{url: "sqlite:///state.db", key: "{key}"}}
+systems:
+  crm: {{adapter: hubspot, {own}url: "{url}", auth: {{token: {key}}}}}
+  erp: {{adapter: reference_erp, url: "http://127.0.0.1:9", auth: {{token: none}}}}
+syncs:
+  accounts: {{entity: account, between: [crm, erp], direction: both}}
+  contacts: {{entity: contact, between: [crm, erp], direction: both}}
+  products: {{entity: product, between: [crm, erp], direction: both}}
+  orders: {{entity: order, between: [crm, erp], direction: both}}
+  invoices: {{entity: invoice, between: [crm, erp], direction: "erp -> crm"}}
+  payments: {{entity: payment, between: [crm, erp], direction: "erp -> crm"}}
+  balances: {{entity: balance, between: [crm, erp], direction: "erp -> crm"}}
+"""
+"""A configuration in which every shipped mapping is used. Nobody asks its ERP for anything."""
