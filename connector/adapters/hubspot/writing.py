@@ -9,6 +9,7 @@ address, is answered with that record, which stays as it is. Contract: sections 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from connector.adapters.hubspot.batches import TRACE, Batches, parted
@@ -83,30 +84,29 @@ class Writer:
         if not refused or self._external is None:
             return
         keys = [draft.write.external[1] for draft in refused if draft.write.external]
-        there = {(record.fields or {})[self._external]: record for record in self._looked_up(keys, refused)}
-        for draft in refused:
-            record = there.get(draft.write.external[1] if draft.write.external else "")
-            if record is not None:
-                draft.outcome = Outcome(record.key, record, existed=True)
-            elif isinstance(draft.error, RefusedError) and draft.error.existing is not None:
-                self._join(draft, draft.error.existing)
-
-    def _looked_up(self, keys: Sequence[str], refused: Sequence[Draft]) -> list[Record]:
-        """By the other system's key. Where that cannot be asked just now, it is not known whether they are there."""
+        alike = {draft.number: draft.error.existing for draft in refused if isinstance(draft.error, RefusedError)}
         try:
-            return self._reader.by(str(self._external), keys)
+            found = self._reader.by(self._external, keys)
+            others = {one.key: one for one in self._reader.fresh([key for key in alike.values() if key is not None])}
         except ConnectorError as error:
             for draft in refused:
                 draft.error = UncertainError(f"{draft.error} Whether it is there already could not be asked: {error}")
-            return []
+            return
+        there = {(record.fields or {})[self._external]: record for record in found}
+        for draft in refused:
+            record = there.get(draft.write.external[1] if draft.write.external else "")
+            other = others.get(alike.get(draft.number) or "")
+            if record is not None:
+                draft.outcome = Outcome(record.key, record, existed=True)
+            elif other is not None:
+                self._join(draft, other)
 
-    def _join(self, draft: Draft, existing: str) -> None:
+    def _join(self, draft: Draft, other: Record) -> None:
         """A record a person made, which HubSpot takes for the same. One that has another key is another's."""
-        records = self._reader.fresh([existing])
-        owner = (records[0].fields or {}).get(str(self._external)) if records else None
-        if records and owner is None:
-            draft.outcome = Outcome(existing, records[0], existed=True)
-        elif owner is not None:
+        owner = (other.fields or {}).get(str(self._external))
+        if owner is None:
+            draft.outcome = Outcome(other.key, other, existed=True)
+        else:
             draft.error = RejectedError(f"{draft.error} That one belongs to {owner} of the other system.")
 
     def _take_back(self, refused: Sequence[tuple[Draft, Sequence[str]]]) -> None:
@@ -178,7 +178,8 @@ class Writer:
             else:
                 draft.begun = True
         # What HubSpot says of a record that is not there is not told from other refusals by status or category.
-        self._look([draft for draft in drafts if isinstance(draft.error, RejectedError)])
+        with suppress(ConnectorError):  # a refusal is a refusal, also where nobody can say more of it
+            self._look([draft for draft in drafts if isinstance(draft.error, RejectedError)])
 
     def _link(self, steps: Sequence[tuple[Draft, Step]], drafts: Sequence[Draft]) -> None:
         """Takes off what is to go, then puts on what is to come; one call each for a reference. drafts: the batch."""
