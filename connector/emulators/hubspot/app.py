@@ -13,11 +13,15 @@ from connector.emulators.hubspot import search_api
 from connector.emulators.hubspot.auth import Auth, check_scopes
 from connector.emulators.hubspot.control import Control
 from connector.emulators.hubspot.faults import Fault, Faults, quota, refusal
+from connector.emulators.hubspot.journal import Journal
 from connector.emulators.hubspot.limits import Limits
+from connector.emulators.hubspot.pages import Pages
 from connector.emulators.hubspot.portal import Portal
 from connector.emulators.hubspot.problems import GatewayError, HubSpotError, invalid
-from connector.emulators.hubspot.routes import Route, Table, account_routes, crm_routes
+from connector.emulators.hubspot.routes import Route, Table, account_routes, crm_routes, journal_routes, webhook_routes
+from connector.emulators.hubspot.sending import post as post_over_http
 from connector.emulators.hubspot.settings import Settings
+from connector.emulators.hubspot.webhooks import Post, Webhooks
 from connector.emulators.hubspot.wire import Answer, Call, RowFault, html_answer, json_answer
 from connector.reference.kit.faults import AnswerLost, hang_up
 
@@ -28,14 +32,19 @@ _log = logging.getLogger(__name__)
 class Application:
     """One emulated portal. `portal` and the others are what tests look into."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, post: Post) -> None:
         self.portal = Portal(settings)
         self.auth = Auth(self.portal)
         self.limits = Limits(self.portal)
         self.faults = Faults()
         self.calls: Counter[str] = Counter()
-        self._table = Table([*crm_routes(), *account_routes(self.auth)])
-        self._control = Control(self.portal, self.auth, self.limits, self.faults, self.calls)
+        self.webhooks = Webhooks(self.portal, post)
+        journal = Journal(self.portal)
+        events = (*webhook_routes(self.webhooks), *journal_routes(journal))
+        self._table = Table([*crm_routes(), *account_routes(self.auth), *events])
+        parts = (self.auth, self.limits, self.webhooks, journal)
+        self._control = Control(self.portal, self.limits, self.faults, self.calls, self.webhooks, parts)
+        self._pages = Pages(self.portal)
         search_api.prepare(self.portal)
 
     def close(self) -> None:
@@ -48,7 +57,9 @@ class Application:
         answer: Answer | None
         try:
             call = await _call(scope, receive)
-            if call.path.startswith("/emulator/"):
+            if call.path == "/" or call.path.startswith("/ui/"):
+                answer = self._pages.answer(call)
+            elif call.path.startswith("/emulator/"):
                 answer = self._control.answer(call)
             else:
                 answer = await self._vendor(call, scope, receive)
@@ -121,7 +132,6 @@ class Application:
 
     def _admit(self, route: Route, call: Call, headers: dict[str, str]) -> None:
         principal = self.auth.principal(call)
-        call.principal = principal
         headers.update(self.limits.admit(principal, route.budget))
         if principal.kind not in route.kinds:
             raise HubSpotError(403, f"A {principal.kind} token cannot make this call.", category="MISSING_SCOPES")
@@ -139,9 +149,9 @@ class Application:
         return answer
 
 
-def create_app(settings: Settings) -> Application:
-    """An ASGI application over `settings.db`."""
-    return Application(settings)
+def create_app(settings: Settings, post: Post = post_over_http) -> Application:
+    """An ASGI application over `settings.db`. post: sends webhooks."""
+    return Application(settings, post)
 
 
 async def _call(scope: Scope, receive: Receive) -> Call:

@@ -27,7 +27,7 @@ from connector.emulators.hubspot.wire import LATEST, Answer, Call, json_answer, 
 MAX_READ, MAX_CREATE, MAX_REMOVE = 1000, 2000, 100
 PAGE = 500
 HUBSPOT_DEFINED = "HUBSPOT_DEFINED"
-I = TypeVar("I", LinkInput, DefaultLinkInput)  # noqa: E741  (an input)
+Input = TypeVar("Input", LinkInput, DefaultLinkInput)
 
 
 def create_batch(portal: Portal, call: Call) -> Answer:
@@ -132,8 +132,8 @@ def _run(
     portal: Portal,
     call: Call,
     ends: tuple[ObjectType, ObjectType],
-    inputs: Sequence[I],
-    act: Callable[[Record, Record, I], dict[str, Any]],
+    inputs: Sequence[Input],
+    act: Callable[[Record, Record, Input], dict[str, Any]],
     status: int,
 ) -> Answer:
     """Every pair in turn; pairs that cannot be associated are errors of a 207."""

@@ -15,7 +15,6 @@ from connector.emulators.hubspot.records import (
     check_id_property,
     create,
     find,
-    number_of,
     put_into_bin,
     update,
 )
@@ -25,7 +24,7 @@ from connector.emulators.hubspot.store import BINNED, LIVE, Record
 from connector.emulators.hubspot.wire import LATEST, Answer, Call, json_answer, truth
 
 MAX_INPUTS = 100
-I = TypeVar("I", CreateInput, UpdateInput)  # noqa: E741  (an input)
+Input = TypeVar("Input", CreateInput, UpdateInput)
 
 
 def read(portal: Portal, call: Call) -> Answer:
@@ -118,14 +117,16 @@ def bin_batch(portal: Portal, call: Call) -> Answer:
     keys = [str(ref.id) for ref in inputs]
     _check_duplicates(keys)
     with portal.write():
-        for n, (key, record) in enumerate(find(portal, kind, keys).items()):
+        for n, record in enumerate(find(portal, kind, keys).values()):
             strike_row(call, n)
-            if record.live and number_of(key) is not None:
+            if record.live:
                 put_into_bin(portal, record)
     return Answer(204)
 
 
-def _run(portal: Portal, call: Call, verb: str, inputs: Sequence[I], act: Callable[[I], dict[str, Any]]) -> Answer:
+def _run(
+    portal: Portal, call: Call, verb: str, inputs: Sequence[Input], act: Callable[[Input], dict[str, Any]]
+) -> Answer:
     """Every input in turn; what a bad one does to the others depends on the verb and on trace ids (contract 3.2)."""
     _check_size(inputs)
     traces = [given.object_write_trace_id for given in inputs]

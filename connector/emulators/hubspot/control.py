@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hmac
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import msgspec
 
-from connector.emulators.hubspot.auth import Auth
 from connector.emulators.hubspot.faults import Faults
 from connector.emulators.hubspot.limits import Limits
-from connector.emulators.hubspot.pipelines import PIPELINES
+from connector.emulators.hubspot.pipelines import PIPELINES, PROPERTIES
 from connector.emulators.hubspot.portal import Portal
 from connector.emulators.hubspot.problems import HubSpotError, invalid, no_route, not_found
 from connector.emulators.hubspot.records import create, find, forget, live, put_into_bin, restore, update
@@ -20,30 +19,35 @@ from connector.emulators.hubspot.shapes import Update
 from connector.emulators.hubspot.shown import shown
 from connector.emulators.hubspot.store import LIVE
 from connector.emulators.hubspot.switches import changed
+from connector.emulators.hubspot.webhooks import Webhooks
 from connector.emulators.hubspot.wire import Answer, Call, json_answer
 
 BY_HAND = "CRM_UI"
 """`changeSource` of what a person does."""
 
 
+class Resettable(Protocol):
+    def reset(self) -> None: ...
+
+
 class Control:
-    """Answers `/emulator/...`. extra: more to do at a reset."""
+    """Answers `/emulator/...`. parts: what holds a state of its own, besides the portal."""
 
     def __init__(
         self,
         portal: Portal,
-        auth: Auth,
         limits: Limits,
         faults: Faults,
         calls: Counter[str],
-        *extra: Callable[[], None],
+        webhooks: Webhooks,
+        parts: Sequence[Resettable],
     ) -> None:
         self._portal = portal
-        self._auth = auth
         self._limits = limits
         self._faults = faults
         self._calls = calls
-        self._extra = extra
+        self._webhooks = webhooks
+        self._parts = parts
 
     def answer(self, call: Call) -> Answer:
         """Raises HubSpotError 401, 404, 400."""
@@ -64,8 +68,10 @@ class Control:
                 return self._reset()
             case (_, "clock"):
                 return self._clock(call)
-            case ("POST", "pipelines", kind, "edit"):
-                return self._edit_pipeline(kind)
+            case ("POST", "deliver"):
+                return json_answer(200, self._webhooks.deliver())
+            case ("POST", "pipelines", kind, pipeline, "edit"):
+                return self._edit_pipeline(kind, pipeline)
             case (_, "records", kind, *rest):
                 return self._records(call, kind, rest)
         raise no_route(call.path)
@@ -87,12 +93,10 @@ class Control:
     def _reset(self) -> Answer:
         """All is as it was at the start, on an empty database."""
         self._portal.reset()
-        self._auth.reset()
-        self._limits.reset()
+        for part in self._parts:
+            part.reset()
         self._faults.set.clear()
         self._calls.clear()
-        for reset in self._extra:
-            reset()
         return Answer(204)
 
     def _clock(self, call: Call) -> Answer:
@@ -107,13 +111,14 @@ class Control:
             raise no_route(call.path)
         return json_answer(200, {"now": self._portal.time.now().isoformat()})
 
-    def _edit_pipeline(self, name: str) -> Answer:
+    def _edit_pipeline(self, name: str, pipeline: str) -> Answer:
         """A person edits a pipeline: every record in it counts as modified (contract 3.5)."""
         kind = self._portal.kind(name)
-        if kind.name not in PIPELINES:
-            raise invalid(f"{kind.name} have no pipelines.")
+        if pipeline not in {known.id for known in PIPELINES.get(kind.name, ())}:
+            raise not_found(pipeline)
         with self._portal.write(BY_HAND):
-            records = self._portal.store.records(kind, f"state = {LIVE}")
+            where = f"state = {LIVE} AND json_extract(fields, ?) = ?"
+            records = self._portal.store.records(kind, where, (f"$.{PROPERTIES[kind.name][0]}", pipeline))
             for record in records:
                 record.updated = self._portal.time.ms()
                 self._portal.store.save(record)

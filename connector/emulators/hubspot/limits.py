@@ -11,7 +11,7 @@ from connector.emulators.hubspot.portal import Portal
 from connector.emulators.hubspot.problems import RateLimitError
 from connector.emulators.hubspot.wire import Principal
 
-Budget: TypeAlias = Literal["window", "day", "search", "journal", "none"]
+Budget: TypeAlias = Literal["window", "day", "search", "journal"]
 """What a route counts against. `day`: exempt from the window, as batches of associations are."""
 
 WINDOW = 10_000
@@ -40,8 +40,6 @@ class Limits:
         """Count one call and return the headers of its answer. Raises RateLimitError."""
         switches = self._portal.switches
         match budget:
-            case "none":
-                return {}
             case "journal":
                 self._count("journal", SECOND, switches.journal_per_second, "SECONDLY", "secondly")
                 return {}

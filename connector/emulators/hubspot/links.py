@@ -29,8 +29,10 @@ def link_type(start: ObjectType, end: ObjectType, category: str, type_id: int) -
 def link(portal: Portal, start: Record, end: Record, types: Sequence[LinkType]) -> None:
     """Associate two records. A primary type takes the flag from whoever had it (contract 4).
 
-    Raises HubSpotError 400 where a line item would get a second parent (contract 8).
+    Raises HubSpotError 400 for a record with itself, and where a line item would get a second parent (contract 8).
     """
+    if _ends(start, end) == _ends(end, start):
+        raise invalid("A record cannot be associated with itself.", "INVALID_ASSOCIATION")
     _check_parent(portal, start, end)
     _check_parent(portal, end, start)
     for known in types:

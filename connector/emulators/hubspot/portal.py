@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import msgspec
 
@@ -80,10 +81,10 @@ class Portal:
             del self._events[before:]
             raise
 
-    def happened(self, action: str, kind: ObjectType, key: int, **told: object) -> None:
+    def happened(self, action: str, kind: ObjectType, key: int, **told: Any) -> None:
         """Note an event of the running call."""
-        fields = {"action": action, "type": kind.name, "id": key, "at": self.time.ms(), "source": self._source}
-        self._events.append(Event(**fields, **told))  # type: ignore[arg-type]
+        at, source = self.time.ms(), self._source
+        self._events.append(Event(action=action, type=kind.name, id=key, at=at, source=source, **told))
 
     def correlation_id(self) -> str:
         """What HubSpot's support would ask for; never the same twice."""

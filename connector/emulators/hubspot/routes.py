@@ -9,9 +9,11 @@ from urllib.parse import unquote
 
 from connector.emulators.hubspot import associations_api, batch_api, objects_api, schema_api, search_api
 from connector.emulators.hubspot.auth import Auth, account_info
+from connector.emulators.hubspot.journal import FILES, Journal
 from connector.emulators.hubspot.limits import Budget
 from connector.emulators.hubspot.portal import Portal
 from connector.emulators.hubspot.problems import HubSpotError, no_route
+from connector.emulators.hubspot.webhooks import Webhooks
 from connector.emulators.hubspot.wire import Answer, Call
 
 Handler: TypeAlias = Callable[[Portal, Call], Answer]
@@ -31,13 +33,23 @@ LINKS = _prefixes("/crm/associations/{}", v4="/crm/v4/associations")
 PROPERTIES = _prefixes("/crm/properties/{}", v3="/crm/v3/properties")
 PIPELINES = _prefixes("/crm/pipelines/{}", v3="/crm/v3/pipelines")
 OAUTH = _prefixes("/oauth/{}", v1="/oauth/v1")
+WEBHOOKS = {
+    "2026-09": "/app-webhooks/2026-09",
+    "2026-03": "/webhooks/2026-03",
+    "v3": "/webhooks/v3",
+}
+JOURNAL = _prefixes("/webhooks-journal/journal/{}", v4="/webhooks-journal/journal/v4")
+SUBSCRIPTIONS = _prefixes("/webhooks-journal/subscriptions/{}", v4="/webhooks-journal/subscriptions/v4")
 # The contract has this one under 2026-03 alone.
 ACCOUNT = {"2026-03": "/account-info/2026-03", "v3": "/account-info/v3"}
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route under every version that has it. open: needs no sign-in. kinds: principals that may call it."""
+    """One route under every version that has it.
+
+    open: needs no sign-in, and so counts against nothing. kinds: principals that may call it.
+    """
 
     method: str
     prefixes: Mapping[str, str]
@@ -101,8 +113,29 @@ def crm_routes() -> Iterator[Route]:
 
 def account_routes(auth: Auth) -> Iterator[Route]:
     """Sign-in and what it opened."""
-    yield Route("POST", OAUTH, "token", auth.token, budget="none", open=True)
+    yield Route("POST", OAUTH, "token", auth.token, open=True)
     yield Route("GET", ACCOUNT, "details", account_info)
+
+
+def webhook_routes(webhooks: Webhooks) -> Iterator[Route]:
+    """Events that are pushed; a service key has none (contract 7)."""
+    kinds = ("oauth", "client")
+    settings, subscriptions = "{app}/settings", "{app}/subscriptions"
+    yield Route("GET", WEBHOOKS, settings, webhooks.read_settings, kinds=kinds)
+    yield Route("PUT", WEBHOOKS, settings, webhooks.write_settings, kinds=kinds)
+    yield Route("GET", WEBHOOKS, subscriptions, webhooks.list_subscriptions, kinds=kinds)
+    yield Route("POST", WEBHOOKS, subscriptions, webhooks.subscribe, kinds=kinds)
+
+
+def journal_routes(journal: Journal) -> Iterator[Route]:
+    """Events that are fetched, with client credentials."""
+    yield Route("POST", SUBSCRIPTIONS, "", journal.subscribe, budget="journal", kinds=("client",))
+    yield Route("GET", SUBSCRIPTIONS, "", journal.list_subscriptions, budget="journal", kinds=("client",))
+    yield Route("GET", JOURNAL, "earliest", journal.earliest, budget="journal", kinds=("client",))
+    yield Route("GET", JOURNAL, "offset/{offset}/next", journal.next, budget="journal", kinds=("client",))
+    batch = "batch/{offset}/next/{count}"
+    yield Route("GET", JOURNAL, batch, journal.next_batch, budget="journal", kinds=("client",))
+    yield Route("GET", {"": FILES}, "{offset}", journal.read_file, open=True)
 
 
 class Table:
@@ -112,7 +145,7 @@ class Table:
         self._by_length: dict[int, list[tuple[tuple[str, ...], str, Route]]] = {}
         for route in routes:
             for version, prefix in route.prefixes.items():
-                pattern = tuple(f"{prefix}/{route.tail}".split("/")[1:])
+                pattern = tuple(f"{prefix}/{route.tail}".rstrip("/").split("/")[1:])
                 self._by_length.setdefault(len(pattern), []).append((pattern, version, route))
 
     def find(self, call: Call, versions_off: Sequence[str]) -> Route:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Sequence
@@ -14,9 +15,11 @@ import uvicorn
 
 from connector.emulators.hubspot.app import Application, create_app
 from connector.emulators.hubspot.limits import DAILY
+from connector.emulators.hubspot.sending import Sender
 from connector.emulators.hubspot.settings import Settings
-from connector.reference.kit.serve import HOST, Droppable
+from connector.reference.kit.serve import HOST, Droppable, Running
 
+LISTENING = "listening on "
 PREFIX = "HUBSPOT_EMULATOR_"
 CREDENTIALS = ("admin_token", "service_key", "client_id", "client_secret", "refresh_token")
 
@@ -63,6 +66,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def start(**options: object) -> Running:
+    """Start the emulator on a free loopback port; returns when it listens, and is a context manager that stops it.
+
+    options: those of the command line with underscores (`admin_token="root"`). Raises RuntimeError when it does not
+    start.
+    """
+    command = [sys.executable, "-m", "connector.emulators.hubspot", "--exit-with-parent"]
+    command += [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    line = process.stdout.readline().decode().strip()
+    running = Running(line.removeprefix(LISTENING), process)
+    if not line.startswith(LISTENING):
+        running.stop()
+        raise RuntimeError(f"the emulator did not start: exit code {process.returncode}")
+    return running
+
+
 def _serve(app: Application, listener: socket.socket, options: argparse.Namespace) -> None:
     port = listener.getsockname()[1]
     server = uvicorn.Server(
@@ -82,13 +103,15 @@ def _serve(app: Application, listener: socket.socket, options: argparse.Namespac
         threading.Thread(target=_end_with_input, args=(server,), daemon=True).start()
     if options.port_file:
         Path(options.port_file).write_text(f"{port}\n", encoding="ascii")
-    sys.stdout.write(f"listening on http://{HOST}:{port}\n")
+    sys.stdout.write(f"{LISTENING}http://{HOST}:{port}\n")
     sys.stdout.flush()
+    sender = Sender(app.webhooks)
     try:
         server.run(sockets=[listener])
     except KeyboardInterrupt:
         pass
     finally:
+        sender.stop()
         app.close()
 
 

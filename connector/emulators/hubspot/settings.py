@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
 
 from connector.emulators.hubspot.catalog import ALL_SCOPES
 from connector.emulators.hubspot.switches import Switches
 from connector.reference.kit.store import Clock, system_clock
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Plan: TypeAlias = Literal["free", "professional", "enterprise"]
 
 
@@ -50,10 +51,10 @@ class Time:
 
     def ms(self) -> int:
         """Milliseconds since the epoch."""
-        return int(self._clock().timestamp() * 1000) + self.ahead
+        return (self._clock() - EPOCH) // timedelta(milliseconds=1) + self.ahead
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(self.ms() / 1000, UTC)
+        return EPOCH + timedelta(milliseconds=self.ms())
 
     def advance(self, seconds: float) -> None:
         self.ahead += round(seconds * 1000)

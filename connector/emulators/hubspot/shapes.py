@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from connector.emulators.hubspot.definitions import Option
@@ -195,4 +193,4 @@ class JournalSubscription(Shape):
     portal_id: int
     actions: list[str]
     properties: list[str] = []
-    object_ids: list[Any] = []
+    object_ids: list[int] = []

@@ -35,7 +35,7 @@ class Principal:
 class Call:
     """One request. target: path and query as sent.
 
-    What is found out on the way: pattern, version and params of its route, who calls, and a fault of one input.
+    What is found out on the way: pattern, version and params of its route, and a fault of one input.
     """
 
     method: str
@@ -48,7 +48,6 @@ class Call:
     pattern: str = "other"
     version: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
-    principal: Principal | None = None
     row_fault: RowFault | None = None
 
     def arguments(self, *known: str, lists: Sequence[str] = ()) -> dict[str, str]:

@@ -92,6 +92,8 @@ def test_companies_have_parents_and_children(portal: Caller) -> None:
     assert _link(portal, "companies/companies", _pair(child, parent, 14)).status == 200
     assert _linked(portal, "companies/companies", child) == {parent: [14]}
     assert _linked(portal, "companies/companies", parent) == {child: [13]}
+    itself = _link(portal, "companies/companies", _pair(child, child, 14))
+    assert itself.json["errors"][0]["errors"][0]["code"] == "INVALID_ASSOCIATION"
 
 
 @pytest.mark.parametrize(
@@ -189,6 +191,22 @@ def test_associations_can_be_made_without_naming_a_type(portal: Caller) -> None:
     assert answer.json["results"][0]["associationSpec"]["associationTypeId"] == 279
     target = portal.objects(f"companies/{company}/associations/default/companies/{company}")
     assert portal.call("PUT", target).codes == ["INVALID_ASSOCIATION_TYPE"]
+
+
+def test_400_for_an_association_without_a_type(portal: Caller) -> None:
+    assert _link(portal, "contacts/companies", {**_pair("1", "2", 279), "types": []}).status == 400
+
+
+def test_400_for_a_cursor_that_is_none(portal: Caller) -> None:
+    company = portal.make("companies", name="Acme")
+    target = portal.objects(f"companies/{company}/associations/contacts", after="x")
+    assert portal.call("GET", target).codes == ["INVALID_PARAMETER"]
+
+
+def test_what_is_removed_need_not_have_been_there(portal: Caller) -> None:
+    contact, company = portal.make("contacts", lastname="Ash"), portal.make("companies", name="Acme")
+    body = {"inputs": [{"from": {"id": contact}, "to": [{"id": company}]}]}
+    assert portal.call("POST", portal.links("contacts/companies/batch/archive"), body).status == 200
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,20 @@ def test_a_row_whose_association_fails_leaves_nothing(portal: Caller) -> None:
     assert names == ["b"]
 
 
+def test_a_row_that_fails_halfway_leaves_nothing(portal: Caller) -> None:
+    order, invoice = portal.make("orders", hs_order_name="O"), portal.make("invoices", hs_currency="EUR")
+    both = [link(order, 514), link(invoice, 410)]
+    rows = [
+        {"properties": {"name": "a"}, "associations": both, "objectWriteTraceId": "t1"},
+        {"properties": {"name": "b"}, "objectWriteTraceId": "t2"},
+    ]
+    answer = portal.batch("line_items", "create", *rows)
+    assert answer.status == 207
+    assert answer.json["errors"][0]["errors"][0]["code"] == "LINE_ITEM_ALREADY_ASSOCIATED"
+    names = [record["properties"]["name"] for record in portal.get("line_items", properties="name").json["results"]]
+    assert names == ["b"]
+
+
 @pytest.mark.parametrize("types", [[], [999], [514, 410]])
 def test_a_type_id_has_to_lead_somewhere(portal: Caller, types: list[int]) -> None:
     order = portal.make("orders", hs_order_name="O")

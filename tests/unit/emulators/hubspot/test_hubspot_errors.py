@@ -44,6 +44,9 @@ def test_207_tells_the_rows_that_failed_by_their_trace_ids(portal: Caller) -> No
         ("invoices", "hs_invoice_billable", "yes", "INVALID_OPTION"),
         ("invoices", "hs_number", "R-1", "READ_ONLY_VALUE"),
         ("deals", "closedate", "2026-02-01T10:00:00", "INVALID_DATE"),
+        ("deals", "closedate", "2026-02-01T25:00:00Z", "INVALID_DATE"),
+        ("deals", "closedate", "-99999999999999", "INVALID_DATE"),
+        ("deals", "pipeline", "Sales Pipeline", "INVALID_OPTION"),
         ("deals", "dealstage", "Closed Won", "INVALID_OPTION"),
         ("deals", "deal_currency_code", "CHF", "INVALID_OPTION"),
         ("line_items", "amount", "10", "READ_ONLY_VALUE"),
@@ -152,6 +155,7 @@ def test_404_says_the_same_of_a_record_that_never_was_and_of_one_that_is_gone(po
 def test_404_for_a_path_has_no_category_and_405_says_what_is_allowed(portal: Caller) -> None:
     assert portal.call("GET", "/crm/objects/2025-09/companies").refused == (404, None)
     assert portal.call("GET", "/crm/v1/companies").refused == (404, None)
+    assert portal.call("GET", "/crm/objects/2026-09/").refused == (404, None)
     answer = portal.call("PUT", portal.objects("companies/91"))
     assert answer.status == 405
     assert answer.headers["allow"] == "GET, PATCH, DELETE"
@@ -215,6 +219,17 @@ def test_530_for_what_is_no_token_at_all(portal: Caller, token: str) -> None:
     answer = portal.call("GET", portal.objects("companies"), authorization=f"Bearer {token}")
     assert answer.status == 530
     assert answer.headers["content-type"].startswith("text/html")
+
+
+def test_500_when_the_emulator_itself_fails_and_the_log_says_why(
+    portal: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> int:
+        raise ZeroDivisionError("on purpose")
+
+    monkeypatch.setattr(portal.app.portal.time, "ms", fail)
+    assert portal.admin("GET", "clock").status == 500
+    assert "on purpose" in caplog.text
 
 
 def test_every_refusal_has_an_id_of_its_own(portal: Caller) -> None:

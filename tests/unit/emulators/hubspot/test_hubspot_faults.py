@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from hubspot_calls import Caller
 
+from connector.emulators import hubspot as emulator
+from connector.emulators.hubspot.faults import FaultKind
+from connector.emulators.hubspot.switches import Switches
 from connector.reference.kit.faults import AnswerLost
 
 
@@ -59,6 +64,11 @@ def test_a_slow_call_is_answered_all_the_same(portal: Caller) -> None:
     assert portal.get("companies").status == 200
 
 
+def test_a_fault_of_429_is_a_quota_too(portal: Caller) -> None:
+    portal.fault("status", status=429)
+    assert portal.get("companies").json["errorType"] == "RATE_LIMIT"
+
+
 @pytest.mark.parametrize("policy", ["TEN_SECONDLY_ROLLING", "SECONDLY", "DAILY"])
 def test_a_quota_can_be_used_up(portal: Caller, policy: str) -> None:
     portal.fault("quota", policy=policy)
@@ -93,9 +103,23 @@ def test_400_for_a_switch_that_is_not_known(portal: Caller, switches: Any) -> No
     assert portal.admin("GET", "switches").json == before
 
 
+def test_every_switch_is_explained() -> None:
+    words = set(re.findall(r"\w+", Switches.__doc__ or ""))
+    assert [name for name in Switches.__struct_fields__ if name not in words] == []
+
+
+def test_every_kind_of_fault_is_explained() -> None:
+    readme = Path(emulator.__file__).with_name("README.md").read_text()
+    assert [kind for kind in get_args(FaultKind) if f"`{kind}`" not in readme] == []
+
+
 def test_the_controls_need_a_token_of_their_own(portal: Caller) -> None:
     assert portal.call("GET", "/emulator/switches").status == 401
     assert portal.admin("GET", "nothing").status == 404
+    assert portal.admin("PUT", "clock").status == 404
+    assert portal.admin("PUT", "faults").status == 404
+    assert portal.admin("POST", "records/companies/999/restore").status == 404
+    assert portal.admin("POST", "records/companies/91/frame").status == 404
 
 
 def test_calls_are_counted_by_route_with_the_budget(portal: Caller) -> None:
@@ -130,6 +154,7 @@ def test_a_reset_leaves_an_empty_portal_with_the_switches_of_the_start(portal: C
 def test_the_clock_can_be_put_forward_and_not_back(portal: Caller) -> None:
     assert portal.admin("POST", "clock", {"advance": 90}).json == {"now": "2026-11-01T09:01:30+00:00"}
     assert portal.admin("POST", "clock", {"advance": -1}).status == 400
+    assert portal.admin("POST", "clock", b"{").status == 400
     assert portal.admin("GET", "clock").json == {"now": "2026-11-01T09:01:30+00:00"}
 
 

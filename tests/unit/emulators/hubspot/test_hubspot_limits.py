@@ -45,6 +45,18 @@ def test_a_plan_decides_how_often_a_service_key_may_call(plan: Any, packs: int, 
     app.close()
 
 
+@pytest.mark.parametrize(
+    ("plan", "packs", "calls"),
+    [("free", 0, 250_000), ("professional", 0, 625_000), ("enterprise", 0, 1_000_000), ("enterprise", 3, 3_000_000)],
+)
+def test_a_plan_decides_how_often_a_day(plan: Any, packs: int, calls: int) -> None:
+    clock = ManualClock()
+    app = create_app(Settings(admin_token=ADMIN, clock=clock, plan=plan, packs=packs))
+    portal = Caller(app, clock, app.portal.settings.service_key)
+    assert portal.get("companies").headers["x-hubspot-ratelimit-daily"] == str(calls)
+    app.close()
+
+
 def test_an_oauth_app_has_a_budget_of_its_own_and_no_day(harsh: Caller) -> None:
     app = _oauth(harsh)
     first = app.get("companies").headers

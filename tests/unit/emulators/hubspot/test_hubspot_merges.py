@@ -89,6 +89,19 @@ def test_associations_follow_the_survivor(portal: Caller) -> None:
     assert [entry["id"] for entry in linked] == contacts
 
 
+def test_the_survivor_keeps_its_own_primary_company(portal: Caller) -> None:
+    contacts = [portal.make("contacts", lastname=name) for name in "ab"]
+    companies = [portal.make("companies", name=name) for name in "ab"]
+    for contact, company in zip(contacts, companies, strict=True):
+        types = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 1}]
+        pair = {"from": {"id": contact}, "to": {"id": company}, "types": types}
+        portal.call("POST", portal.links("contacts/companies/batch/create"), {"inputs": [pair]})
+    new = _merge(portal, "contacts", *contacts)
+    linked = portal.call("GET", portal.objects(f"contacts/{new}/associations/companies")).json["results"]
+    types_of = {entry["toObjectId"]: [known["typeId"] for known in entry["associationTypes"]] for entry in linked}
+    assert types_of == {companies[0]: [1, 279], companies[1]: [279]}
+
+
 @pytest.mark.parametrize(
     ("primary", "other", "refused"),
     [("91", "91", (400, "VALIDATION_ERROR")), ("91", "999", (404, "OBJECT_NOT_FOUND"))],

@@ -128,6 +128,19 @@ def test_a_unique_value_is_free_again_when_it_is_changed_or_its_record_is_gone(p
     assert portal.admin("POST", f"records/companies/{second}/restore").status == 409
 
 
+def test_an_address_is_the_same_in_any_case_and_its_own_record_may_rewrite_it(portal: Caller) -> None:
+    portal.switch(lowercase_emails=False)
+    key = portal.make("contacts", email="ann@acme.com")
+    assert portal.patch(f"contacts/{key}", {"email": "Ann@Acme.com"}).json["properties"]["email"] == "Ann@Acme.com"
+    assert portal.get("contacts/ANN@acme.com", idProperty="email").json["id"] == key
+    assert portal.post("contacts", {"properties": {"email": "ann@acme.com"}}).status == 409
+
+
+def test_the_number_of_an_invoice_can_be_written_where_it_is_switched(portal: Caller) -> None:
+    portal.switch(invoice_number_read_only=False)
+    assert portal.post("invoices", {"properties": {"hs_currency": "EUR", "hs_number": "R-1"}}).status == 201
+
+
 def test_numbers_of_products_and_orders_are_unique_unless_switched(portal: Caller) -> None:
     portal.make("products", name="Nut", hs_sku="N-1")
     portal.make("orders", hs_order_name="O", hs_external_order_id="7")

@@ -206,6 +206,8 @@ def test_two_changes_in_one_moment_leave_the_last(portal: Caller) -> None:
 def test_a_pipeline_that_is_edited_touches_all_its_deals(portal: Caller) -> None:
     deal = {"dealname": "Deal", "pipeline": "default", "dealstage": "closedwon"}
     keys = [portal.make("deals", **deal) for _ in range(2)]
+    portal.make("deals", **{**deal, "pipeline": "75481062", "dealstage": "142930661"})
     portal.clock.advance(hours=1)
-    assert portal.admin("POST", "pipelines/deals/edit").json == {"touched": 2}
+    assert portal.admin("POST", "pipelines/deals/default/edit").json == {"touched": 2}
+    assert portal.admin("POST", "pipelines/deals/other/edit").status == 404
     assert portal.found("deals", only("hs_lastmodifieddate", "GT", str(MS))) == keys
