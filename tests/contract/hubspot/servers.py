@@ -61,6 +61,9 @@ class Portal:
     def delete(self, type_: str, key: str) -> None:
         self.call("DELETE", f"/crm/objects/{VERSION}/{type_}/{key}")
 
+    def restore(self, type_: str, key: str) -> None:
+        self.call("POST", f"/emulator/records/{type_}/{key}/restore", token=ADMIN)
+
     def merge(self, type_: str, primary: str, other: str) -> str:
         body = {"primaryObjectId": primary, "objectIdToMerge": other}
         key: str = self.call("POST", f"/crm/objects/{VERSION}/{type_}/merge", body)["id"]

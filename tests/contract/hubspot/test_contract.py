@@ -9,7 +9,7 @@ import pytest
 from connector.testing.contract import AdapterContract, Subject, Trouble
 
 from .servers import Portal
-from .subjects import HubSpotSubject, companies, contacts, deals, orders, products
+from .subjects import HubSpotSubject, companies, contacts, deals, products
 
 
 class TestCompanies(AdapterContract):
@@ -23,14 +23,14 @@ class TestCompanies(AdapterContract):
 
 
 class TestDocuments(AdapterContract):
-    """Deals and orders with their lines, contacts, and products, whose key no portal makes unique."""
+    """Deals with their lines, contacts, and products, whose key no portal makes unique."""
 
     troubles = (Trouble.LOST, Trouble.BUSY, Trouble.BAD_REQUEST)
 
     @pytest.fixture(scope="class")
     @classmethod
     def contract_subject(cls, portal: Portal) -> Iterator[Subject]:
-        made = HubSpotSubject(portal, [deals(portal), orders(), contacts(), products()])
+        made = HubSpotSubject(portal, [deals(portal), contacts(), products()])
         made.most = 105
         yield made
         made.close()
