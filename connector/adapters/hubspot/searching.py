@@ -58,8 +58,9 @@ class Finder:
     def _searched(self, field: str, values: Sequence[str]) -> list[Key]:
         keys: dict[Key, None] = {}
         for part in _parts(values):
-            # Small letters beside the value itself: search compares texts in small letters.
-            forms = list(dict.fromkeys(form for value in part for form in (value, value.lower())))
+            # Small letters beside the value itself: search compares texts in small letters, and choices as they are.
+            small = [value.lower() for value in part] if self._reader.known[field].type == "string" else []
+            forms = list(dict.fromkeys([*part, *small]))
             filters: list[Mapping[str, Any]] = [{"propertyName": field, "operator": "IN", "values": forms}]
             after = 0
             while True:

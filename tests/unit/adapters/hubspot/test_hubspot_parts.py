@@ -17,6 +17,7 @@ from connector.adapters.hubspot.client import HubSpotClient
 from connector.adapters.hubspot.paths import Paths
 from connector.adapters.hubspot.properties import described, shown, wanted, worded
 from connector.adapters.hubspot.wire import WireLimits, WireOption, WireProperty
+from connector.app.setup import settings_template
 from connector.errors import ConnectorError, DeniedError, RejectedError, TransientError
 from connector.ports import Need, Preparable
 from connector.rest.budget import Metered
@@ -178,6 +179,10 @@ def test_every_path_of_every_version(version: str, paths: list[str]) -> None:
 
 def settings(**values: Any) -> HubSpotSettings:
     return HubSpotSettings.model_validate({"auth": {"token": "pat-x"}, **values})
+
+
+def test_a_new_configuration_asks_for_a_token_and_nothing_else() -> None:
+    assert settings_template(HubSpotSettings, "crm") == ("auth:", '  token: "${env:CRM_TOKEN}"')
 
 
 def test_a_token_is_all_that_is_needed() -> None:
