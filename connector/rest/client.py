@@ -23,7 +23,7 @@ from connector.ports import Clock
 from connector.rest import failures
 from connector.rest.auth import Anonymous, Auth, Headers
 from connector.rest.budget import exchange
-from connector.rest.failures import Place, ReadError, Said, read_error
+from connector.rest.failures import Place, ReadError, Said, StatusError, read_error
 
 T = TypeVar("T")
 
@@ -77,10 +77,12 @@ class RestClient:
         auth: Auth | None = None,
         options: Options | None = None,
         read_error: ReadError = read_error,
+        status_error: StatusError = failures.status_error,
         observe: Callable[[Mapping[str, str]], None] | None = None,
     ) -> None:
         """url: scheme, host, port and a path that every call starts with. Raises ConfigError for an unusable one.
 
+        read_error, status_error: how this kind of system words its errors, and what its statuses mean.
         observe: gets the headers of every answer, whatever its status (usage counters).
         """
         options = options or Options()
@@ -89,6 +91,7 @@ class RestClient:
         self._clock = clock
         self._auth = auth or Anonymous()
         self._read_error = read_error
+        self._status_error = status_error
         self._observe = observe
         self._timeout = options.timeout
         self._base = base
@@ -168,7 +171,7 @@ class RestClient:
         if query:
             target += "?" + urlencode(query)
         fields = [*self._fixed, *credentials]
-        if body is not None:
+        if body is not None and (not headers or "Content-Type" not in headers):
             fields.append((b"Content-Type", b"application/json"))
         if headers:
             fields.extend((name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items())
@@ -221,7 +224,7 @@ class RestClient:
             said = _without_secrets(said, credentials)
         html = failures.looks_like_html(answer.headers.get("content-type", ""), answer.body)
         after = failures.retry_after(answer.headers.get("retry-after"), self._clock.now())
-        return failures.status_error(self.place, answer.status, said, write=write, html=html, after=after)
+        return self._status_error(self.place, answer.status, said, write=write, html=html, after=after)
 
 
 def _without_secrets(said: Said, credentials: Headers) -> Said:
