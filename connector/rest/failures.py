@@ -89,6 +89,11 @@ class Place:
         return f"{self.system} at {self.host}"
 
 
+Judge = Callable[[Place, int, Said, bool], ConnectorError | None]
+"""What a system's own code means, where it says more than the status: place, status, what it said, whether the call
+wrote. None: the status decides."""
+
+
 def looks_like_html(content_type: str, body: bytes) -> bool:
     """Whether a page for people came instead of data."""
     return "html" in content_type.lower() or body[:64].lstrip().lower().startswith((b"<!doctype", b"<html"))
