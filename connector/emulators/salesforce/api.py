@@ -12,9 +12,10 @@ from connector.emulators.salesforce.http import Answer, Call, RowFaults, split_p
 from connector.emulators.salesforce.instance import Instance, limit_exceeded
 from connector.emulators.salesforce.org import OLDEST, VERSION, Org
 from connector.emulators.salesforce.records import Caller
-from connector.emulators.salesforce.resources import collections, limits, query, sobjects, tooling
+from connector.emulators.salesforce.resources import collections, composite, graph, limits, query, sobjects, tooling
 
-ROUTES = (*limits.ROUTES, *query.ROUTES, *collections.ROUTES, *sobjects.ROUTES, *tooling.ROUTES)
+RESOURCES = (limits, query, composite, graph, collections, sobjects, tooling)
+ROUTES = [one for resource in RESOURCES for one in resource.ROUTES]
 MAX_HEAD = 16_384
 
 _VERSION = re.compile(r"v(\d{1,3})\.0", re.ASCII)

@@ -15,7 +15,8 @@ from connector.emulators.salesforce.records import Caller
 
 MISSING: Any = object()
 
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+decoded = msgspec.json.Decoder(float_hook=Decimal).decode
+"""Reads JSON; a number with a fraction becomes a Decimal."""
 
 
 @dataclass
@@ -47,7 +48,7 @@ class Call:
                 f" {self.headers.get('content-type', '')}",
             )
         try:
-            return _decode(self.body)
+            return decoded(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise unreadable(f"{error} at [line:1, column:1]") from None
 

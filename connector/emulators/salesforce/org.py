@@ -32,6 +32,8 @@ class Org:
     """What the routes, the pages and the tests work on."""
 
     def __init__(self, settings: Settings) -> None:
+        if not set(settings.order_statuses.values()) <= {"Draft", "Activated"}:
+            raise ValueError("an order's status is of the category Draft or Activated")
         self.settings = settings
         self.switches = settings.switches
         self.store = Store(settings.db)
