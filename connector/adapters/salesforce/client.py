@@ -123,12 +123,12 @@ class SalesforceClient:
         options = Options(settings.timeout, settings.verify, settings.proxy, CONNECTIONS, headers)
         bare = Options(settings.timeout, settings.verify, settings.proxy, 1)
         doors = RestClient(system, settings.address, clock, options=bare, read_error=read_error, judge=judge)
-        auth = TokenAuth(doors, settings.auth, clock, self._told)
+        self._auth = TokenAuth(doors, settings.auth, clock, self._told)
         self._rest = RestClient(
             system,
             settings.address,
             clock,
-            auth=auth,
+            auth=self._auth,
             options=options,
             read_error=read_error,
             judge=judge,
@@ -141,6 +141,10 @@ class SalesforceClient:
         self.calls_today: int | None = None
         self.organization: str | None = None
         self.principal: str | None = None
+
+    def open_session(self) -> None:
+        """Has a token, and knows whose it is. Raises what came of asking for one."""
+        self._auth.headers()
 
     def server_time(self) -> datetime:
         """The server's clock, as far as its latest answer tells."""

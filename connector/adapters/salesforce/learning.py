@@ -57,6 +57,7 @@ class _Org:
 
 def learn(client: SalesforceClient, settings: SalesforceSettings) -> Learned:
     """Raises ConfigError where nothing of what is wanted is there."""
+    client.open_session()  # first: an address that is not there is no object that is not there
     org = _Org(client)
     names = settings.objects or ("Account", "Contact", *PRICED, settings.invoice, settings.payment)
     there = [name for name in names if org.table(name) is not None]

@@ -7,7 +7,7 @@ stamps and marks that a record carries beside its fields.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -37,6 +37,9 @@ _TYPES: Mapping[str, str] = {
     "datetime": "instant",
 }
 _IDS = frozenset({"id", "reference"})
+
+
+DATE = len("2026-03-09")
 
 
 class _Choice(msgspec.Struct):
@@ -81,7 +84,9 @@ class Column(msgspec.Struct, rename="camel"):
         if value is None:
             return None
         if self.type in _NUMBERS:
-            return Decimal(value) if isinstance(value, int | str) and not isinstance(value, bool) else value
+            return plain(value)
+        if self.kind == "integer":
+            return int(value)
         if self.type in _IDS:
             return identity(value) or value
         if self.type == "datetime":
@@ -186,6 +191,12 @@ class Table:
         return {name: self.columns[name].shown(row.get(name)) for name in names}
 
 
+def plain(value: int | Decimal | str) -> Decimal:
+    """A number in its shortest digits, however it was written: 25.0, 2.5E1."""
+    number = Decimal(value).normalize()
+    return number if number.as_tuple().exponent <= 0 else number.quantize(Decimal(1))  # type: ignore[operator]
+
+
 def _date(value: str, name: str) -> str:
     try:
         return date.fromisoformat(value).isoformat()
@@ -194,8 +205,9 @@ def _date(value: str, name: str) -> str:
 
 
 def _instant(value: str, name: str) -> str:
+    """A date is its first moment, in UTC: mappings read that as the date again."""
     try:
-        return instant(read_instant(value).astimezone(UTC))
+        return instant(read_instant(f"{value}T00:00:00Z" if len(value) == DATE else value))
     except ValueError:
         raise RejectedError(f"`{name}` takes an instant like 2026-03-09T12:00:00Z.") from None
 
