@@ -12,9 +12,19 @@ from connector.emulators.salesforce.http import Answer, Call, RowFaults, split_p
 from connector.emulators.salesforce.instance import Instance, limit_exceeded
 from connector.emulators.salesforce.org import OLDEST, VERSION, Org
 from connector.emulators.salesforce.records import Caller
-from connector.emulators.salesforce.resources import collections, composite, graph, limits, query, sobjects, tooling
+from connector.emulators.salesforce.resources import (
+    collections,
+    composite,
+    extract,
+    graph,
+    ingest,
+    limits,
+    query,
+    sobjects,
+    tooling,
+)
 
-RESOURCES = (limits, query, composite, graph, collections, sobjects, tooling)
+RESOURCES = (limits, query, composite, graph, collections, sobjects, tooling, ingest, extract)
 ROUTES = [one for resource in RESOURCES for one in resource.ROUTES]
 MAX_HEAD = 16_384
 

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from connector.emulators.salesforce.api import Api, Request
 from connector.emulators.salesforce.control import Control
-from connector.emulators.salesforce.errors import Problem, Refusal
+from connector.emulators.salesforce.errors import Problem
 from connector.emulators.salesforce.http import Answer, RowFaults
 from connector.emulators.salesforce.instance import limit_exceeded
 from connector.emulators.salesforce.oauth import OAuth
@@ -44,6 +44,9 @@ class Emulator:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         raw = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").partition("?")[0]
         body = await _body(receive)
+        if body is None:
+            await self._send(send, Answer(413, [Problem("REQUEST_TOO_LONG", "the body is too long").top_level()]))
+            return
         request = Request(scope["method"], raw, scope["query_string"].decode("latin-1"), headers, body)
         try:
             if raw.startswith("/emulator/"):
@@ -126,7 +129,8 @@ class Emulator:
         await send({"type": "http.response.body", "body": body})
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body; None when it is longer than any that the vendor takes."""
     parts: list[bytes] = []
     size = 0
     while True:
@@ -134,7 +138,7 @@ async def _body(receive: Receive) -> bytes:
         part = message.get("body", b"")
         size += len(part)
         if size > MAX_BODY:
-            raise Refusal([Problem("REQUEST_TOO_LONG", "the body is too long")], 413)
+            return None
         parts.append(part)
         if not message.get("more_body", False):
             return b"".join(parts)

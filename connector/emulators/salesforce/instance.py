@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
+from connector.emulators.salesforce.bulk.load import Load, Loads
 from connector.emulators.salesforce.errors import Choices, Refusal, refusal
 from connector.emulators.salesforce.http import Answer, Call
 from connector.emulators.salesforce.org import Org
@@ -49,7 +49,7 @@ class Meter:
 
 
 class Instance:
-    """Everything of one running org. loads: bulk work, by id."""
+    """Everything of one running org."""
 
     def __init__(self, org: Org, routes: Iterable[Route]) -> None:
         self.org = org
@@ -57,7 +57,7 @@ class Instance:
         self.locators = Locators(lambda version: f"/services/data/v{version}.0")
         self.sessions = Sessions(org)
         self.meter = Meter()
-        self.loads: dict[str, Any] = {}
+        self._bulk: dict[str, Loads] = {}
 
     # answering
 
@@ -103,16 +103,22 @@ class Instance:
         page: list[Record] = self.page(found, 0, max(1, len(found.rows)), version)["records"]
         return page
 
+    # bulk
+
+    def bulk(self, folder: str, do: Callable[[Load], None]) -> Loads:
+        """The bulk work below `folder`; `do` does it. The same from the first time on."""
+        return self._bulk.setdefault(folder, Loads(self.org, folder, do))
+
     # limits
 
     def limits(self) -> dict[str, dict[str, int]]:
         """The figures of /limits."""
         limit = self.org.switches.daily_limit
         left = max(0, limit - self.meter.used(self.org.now()))
-        extracts = sum(load.operation in ("query", "queryAll") for load in self.loads.values())
+        ingests, extracts = (len(self._bulk.get(folder, ())) for folder in ("ingest", "query"))
         return {
             "DailyApiRequests": {"Max": limit, "Remaining": left},
-            "DailyBulkApiBatches": {"Max": 15_000, "Remaining": 15_000 - (len(self.loads) - extracts)},
+            "DailyBulkApiBatches": {"Max": 15_000, "Remaining": 15_000 - ingests},
             "DailyBulkV2QueryJobs": {"Max": 10_000, "Remaining": 10_000 - extracts},
             "DailyBulkV2QueryFileStorageMB": {"Max": 1_048_576, "Remaining": 1_048_576},
         }

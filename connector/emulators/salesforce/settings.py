@@ -81,7 +81,8 @@ class Switches(msgspec.Struct, forbid_unknown_fields=True):
     limits_exempt: whether /limits answers when the quota is used up. replication_lag: seconds of the latest changes
     that getUpdated and getDeleted leave out. reprice: a new Quantity alone changes UnitPrice so that TotalPrice stays.
     duplicate_rules: objects whose records are refused when another is alike. edit_activated: fields of an activated
-    order that can be changed, besides custom ones. bulk_seconds, bulk_polls: how long a bulk load is in progress.
+    order that can be changed, besides custom ones. bulk_seconds, bulk_polls: how long a bulk load is in progress, by
+    the clock and in looks at it. bulk_stop_after: rows after which a load stops, the rest unprocessed.
     bulk_session_error: `bulk` answers 400 InvalidSessionId for bulk loads. field_security: a field made through the
     Tooling API is invisible until FieldPermissions are created for it.
     """
@@ -116,6 +117,7 @@ class Switches(msgspec.Struct, forbid_unknown_fields=True):
     outbound: list[OutboundMessage] = msgspec.field(default_factory=list)
     bulk_seconds: float = 0
     bulk_polls: int = 1
+    bulk_stop_after: int | None = None
     bulk_session_error: Literal["bulk", "rest"] = "bulk"
     field_security: bool = False
 
