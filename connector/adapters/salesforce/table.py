@@ -39,9 +39,6 @@ _TYPES: Mapping[str, str] = {
 _IDS = frozenset({"id", "reference"})
 
 
-DATE = len("2026-03-09")
-
-
 class _Choice(msgspec.Struct):
     value: str
     active: bool = True
@@ -150,7 +147,7 @@ class Column(msgspec.Struct, rename="camel"):
             raise RejectedError(f"`{name}` takes a number.")
         places = 0 if self.kind == "integer" else self.scale if self.precision else None
         if places is not None and number != round(number, places):
-            raise RejectedError(f"`{name}` holds {places} decimals and more were sent; say `scale` in the mapping.")
+            raise RejectedError(f"`{name}` holds {places} decimals and more were sent; give the field more of them.")
         return int(number) if self.kind == "integer" else number
 
 
@@ -205,9 +202,8 @@ def _date(value: str, name: str) -> str:
 
 
 def _instant(value: str, name: str) -> str:
-    """A date is its first moment, in UTC: mappings read that as the date again."""
     try:
-        return instant(read_instant(f"{value}T00:00:00Z" if len(value) == DATE else value))
+        return instant(read_instant(value))
     except ValueError:
         raise RejectedError(f"`{name}` takes an instant like 2026-03-09T12:00:00Z.") from None
 
