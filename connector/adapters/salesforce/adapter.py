@@ -10,10 +10,11 @@ from connector.adapters.salesforce.client import SalesforceClient
 from connector.adapters.salesforce.failures import StaleSchemaError
 from connector.adapters.salesforce.learning import Learned, findings, learn
 from connector.adapters.salesforce.messages import hints_of
+from connector.adapters.salesforce.preparing import prepare
 from connector.adapters.salesforce.reading import Rows
 from connector.errors import ConfigError, ConnectorError
 from connector.model.records import Finding, Hint, Key, Op, Page, Record, Write, WriteResult
-from connector.ports import Clock, Description, WebhookRequest
+from connector.ports import Clock, Description, Need, WebhookRequest
 
 if TYPE_CHECKING:
     from connector.adapters.salesforce import SalesforceSettings
@@ -82,6 +83,16 @@ class SalesforceAdapter:
         told = f"{self._client.place} answers; this connection writes as {who}"
         calls = Finding("calls", left > 0, f"{left} of {most} calls a day are left to the whole org")
         return [Finding("connection", True, told), calls, *findings(learned, self._settings)]
+
+    def prepare(self, needs: Sequence[Need], *, make: bool) -> Sequence[Finding]:
+        """See `connector.ports.Preparable`."""
+        kinds = [rows.kind for rows in self._learned().rows.values()]
+        tables = {kind.name: (kind.table, kind.inner.table if kind.inner else None) for kind in kinds}
+        found = prepare(self._client, tables, needs, make=make)
+        if make:
+            with self._lock:
+                self._known = None
+        return found
 
     def hints(self, request: WebhookRequest) -> Sequence[Hint]:
         """Of an outbound message; it is answered with `messages.ACK`."""

@@ -237,6 +237,11 @@ class SalesforceClient:
             raise lost(self.place, f"{len(told.graphs)} results for {len(graphs)} graphs", write=True)
         return [self._result(found[f"g{number}"]) for number in range(len(graphs))]
 
+    def create_field(self, name: str, metadata: Mapping[str, Any]) -> None:
+        """name: of the object and the field, with a dot."""
+        body = _encoder.encode({"FullName": name, "Metadata": metadata})
+        self._rest.send("POST", f"{self._root}/tooling/sobjects/CustomField", _Created, body, write=True)
+
     def node(self, method: str, table: str, key: str | None, body: Mapping[str, Any] | None, ref: str) -> Node:
         path = f"{self._root}/sobjects/{segment(table)}"
         return Node(method, f"{path}/{key}" if key is not None else path, body, ref)
