@@ -16,6 +16,8 @@ from connector.emulators.salesforce.http import Answer, RowFaults
 from connector.emulators.salesforce.instance import limit_exceeded
 from connector.emulators.salesforce.oauth import OAuth
 from connector.emulators.salesforce.org import Org
+from connector.emulators.salesforce.outbound import Outbox
+from connector.emulators.salesforce.pages import pages
 from connector.emulators.salesforce.settings import Fault, Settings
 from connector.reference.kit.faults import AnswerLost, hang_up
 
@@ -26,20 +28,26 @@ _log = logging.getLogger(__name__)
 
 
 class Emulator:
-    """Salesforce on loopback: /services and /id as the vendor has them, /emulator to control it."""
+    """Salesforce on loopback: /services and /id as the vendor has them, /emulator to control it, pages at /ui."""
 
     def __init__(self, settings: Settings) -> None:
         self.org = Org(settings)
         self.api = Api(self.org)
-        self.control = Control(self.org, self.api)
+        self.outbox = Outbox(self.org)
+        self.control = Control(self.org, self.api, self.outbox)
+        self._pages = pages(self.org)
         self._oauth = OAuth(self.org, self.api.instance.sessions)
 
     def close(self) -> None:
-        """Close the database."""
+        """Stop posting, close the database."""
+        self.outbox.close()
         self.org.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
+            return
+        if scope["path"] == "/" or scope["path"].startswith("/ui"):
+            await self._pages(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         raw = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").partition("?")[0]
@@ -111,6 +119,7 @@ class Emulator:
     def _answer(self, scope: Scope, request: Request, faults: RowFaults | None = None) -> Answer:
         url = self.org.switches.instance_url or f"http://{scope['server'][0]}:{scope['server'][1]}"
         own_host = request.headers.get("host", "").removesuffix(":80") == urlsplit(url).netloc.removesuffix(":80")
+        self.outbox.url = url
         path = request.path
         if path.startswith(("/services/oauth2/", "/id/")):
             return self._oauth.answer(request.method, path, dict(request.headers), request.body, url, own_host)

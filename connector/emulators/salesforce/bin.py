@@ -57,6 +57,7 @@ class RecycleBin:
         at = self._org.stamp()
         for other in self._schema:
             for gone in self._store.select(other, "_bin = ? AND IsDeleted = 1", (batch,)):
+                self._records.check_unique(other, gone, gone["Id"])
                 back = {"IsDeleted": 0, "SystemModstamp": at, "LastModifiedDate": at, "LastModifiedById": caller.user}
                 if other.mergeable:
                     back["MasterRecordId"] = None

@@ -13,6 +13,7 @@ from connector.emulators.salesforce.errors import Refusal
 from connector.emulators.salesforce.http import Answer
 from connector.emulators.salesforce.ids import full
 from connector.emulators.salesforce.org import Org
+from connector.emulators.salesforce.outbound import Outbox
 from connector.emulators.salesforce.schema import SObject
 from connector.emulators.salesforce.settings import Fault, Switches, changed
 from connector.emulators.salesforce.store import Values
@@ -21,8 +22,9 @@ from connector.emulators.salesforce.store import Values
 class Control:
     """Lets whoever holds the admin token look at the org and spoil its manners."""
 
-    def __init__(self, org: Org, api: Api) -> None:
+    def __init__(self, org: Org, api: Api, outbox: Outbox) -> None:
         self._org = org
+        self._outbox = outbox
         self._api = api
         self._first = org.switches
         self.faults: list[Fault] = []
@@ -43,6 +45,8 @@ class Control:
             ("POST", "/emulator/sessions/expire"): lambda _: self._api.instance.sessions.expire(),
             ("POST", "/emulator/merge"): self._merge,
             ("POST", "/emulator/undelete"): self._undelete,
+            ("POST", "/emulator/outbound/deliver"): lambda _: {"delivered": self._outbox.deliver()},
+            ("GET", "/emulator/outbound"): lambda _: self._outbox.waiting(),
             ("POST", "/emulator/bin/empty"): lambda _: self._empty_bin(),
         }
         do = routes.get((method, path))

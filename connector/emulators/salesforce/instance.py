@@ -54,7 +54,7 @@ class Instance:
     def __init__(self, org: Org, routes: Iterable[Route]) -> None:
         self.org = org
         self.router = Router(routes)
-        self.locators = Locators(lambda version: f"/services/data/v{version}.0")
+        self.locators = Locators(lambda version: f"/services/data/v{version}.0", lambda: org.switches.locators_open)
         self.sessions = Sessions(org)
         self.meter = Meter()
         self._bulk: dict[str, Loads] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ from connector.emulators.salesforce.schema import Schema, SObject
 from connector.emulators.salesforce.settings import Settings
 from connector.emulators.salesforce.soql.compile import compile_query
 from connector.emulators.salesforce.soql.parse import parse
-from connector.emulators.salesforce.store import Store
+from connector.emulators.salesforce.store import Change, Store
 from connector.emulators.salesforce.times import stamp
 
 VERSION = 68
@@ -43,6 +43,7 @@ class Org:
         self.records = Records(self)
         self.bin = RecycleBin(self.records)
         self._purged = ""
+        self.listeners: list[Callable[[Sequence[Change]], None]] = []
         for kind in self.schema:
             self.store.open_object(kind)
         self.id = numbered("00D", 1)
@@ -70,11 +71,18 @@ class Org:
     def transaction(self) -> Iterator[None]:
         """A transaction at this time: what the recycle bin no longer keeps is gone before it begins."""
         minute = stamp(self.now())[:16]
-        with self.store.transaction():
-            if minute != self._purged:
-                self.bin.purge(self.switches.recycle_days)
-                self._purged = minute
-            yield
+        try:
+            with self.store.transaction():
+                if minute != self._purged:
+                    self.bin.purge(self.switches.recycle_days)
+                    self._purged = minute
+                yield
+        except BaseException:
+            self.store.take_changes()
+            raise
+        changes = self.store.take_changes()
+        for listener in self.listeners:
+            listener(changes)
 
     # objects
 

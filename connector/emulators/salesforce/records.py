@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from connector.emulators.salesforce.errors import Choices, Refusal, Unreadable, not_found, refusal, unreadable
-from connector.emulators.salesforce.fields import NUMBERS, TEXTS, Field
+from connector.emulators.salesforce.fields import NUMBERS, Field
 from connector.emulators.salesforce.ids import full, numbered
 from connector.emulators.salesforce.rules import PLAIN, RULES
 from connector.emulators.salesforce.schema import SObject
@@ -102,7 +103,7 @@ class Records:
         if "OwnerId" in kind.fields and row.get("OwnerId") is None:
             row["OwnerId"] = caller.user
         self._check_references(kind, given)
-        self._check_unique(kind, given, None)
+        self.check_unique(kind, given, None)
         self._check_duplicates(kind, row, caller)
         rules = RULES.get(kind.name, PLAIN)
         rules.before_create(self, row)
@@ -123,7 +124,7 @@ class Records:
         if emptied:
             raise refusal("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(emptied)}]", *emptied)
         self._check_references(kind, {name: value for name, value in changes.items() if value != old[name]})
-        self._check_unique(kind, changes, old["Id"])
+        self.check_unique(kind, changes, old["Id"])
         self._check_duplicates(kind, {**old, **changes}, caller)
         rules = RULES.get(kind.name, PLAIN)
         rules.before_update(self, old, changes)
@@ -156,7 +157,7 @@ class Records:
             return found[0], False
         if update_only:
             raise not_found(f"Provided external ID field does not exist or is not accessible: {value}")
-        shown = value if field.type not in NUMBERS else int(value) if value == int(value) else value
+        shown = Decimal(repr(value)) if field.type in NUMBERS else value
         return self.create(kind, {**body, field.name: shown}, caller), True
 
     def system_change(self, name: str, key: str, changes: Mapping[str, Any]) -> None:
@@ -256,7 +257,8 @@ class Records:
             if found[0][0]:
                 raise Refusal(DELETED)
 
-    def _check_unique(self, kind: SObject, given: Mapping[str, Any], own: str | None) -> None:
+    def check_unique(self, kind: SObject, given: Mapping[str, Any], own: str | None) -> None:
+        """Raises Refusal DUPLICATE_VALUE when another live record has one of these values."""
         for name, value in given.items():
             field = kind.fields[name]
             if field.unique and value is not None:
@@ -287,11 +289,3 @@ def auto_number(pattern: str, number: int) -> str:
     head, _, rest = pattern.partition("{")
     zeros, _, tail = rest.partition("}")
     return f"{head}{number:0{max(1, len(zeros))}d}{tail}"
-
-
-def writable(kind: SObject) -> Iterable[Field]:
-    """The fields a person may fill in."""
-    return [field for field in kind.fields.values() if field.createable and not field.derived and field.type in _EDITED]
-
-
-_EDITED = TEXTS | NUMBERS | {"reference", "boolean", "date", "datetime", "int"}

@@ -82,4 +82,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError, Refusal, msgspec.MsgspecError) as error:
         sys.stderr.write(f"salesforce: {error}\n")
         return 1
+    app.outbox.start()
     return listen(app, "salesforce", options, date_header=False)

@@ -67,24 +67,9 @@ class OutboundMessage(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Switches(msgspec.Struct, forbid_unknown_fields=True):
-    """How the org behaves. The defaults are the harsher reading wherever the contract leaves a choice.
+    """How the org behaves; README.md beside this file says what each switch does.
 
-    session_calls, session_seconds: life of an access token, null for no end. instance_url: where the org is served,
-    null for wherever it is reached; other hosts are refused. granularity: of system times. numbers: `java` writes
-    10000000 as 1.0E7. unordered: `shuffled` gives rows that no ORDER BY puts in order in another order than by Id.
-    page_rows: rows of a query page at most, whatever the caller asks for. locator_seconds: life of a query locator.
-    subquery_rows: children shown at once in a subquery. retrieve_rows: records read by id in one call. duplicate_rows:
-    which rows fail when an external id comes twice in a call.
-    parser_errors: what a value of the wrong JSON type refuses, the whole `request` or its `row`. empty_update:
-    whether a write by external id that updates answers 204 without a body, as old versions do. daily_limit: calls in
-    24 hours. long_call_seconds, concurrent_limit: calls that last so long, and how many of them at once.
-    limits_exempt: whether /limits answers when the quota is used up. replication_lag: seconds of the latest changes
-    that getUpdated and getDeleted leave out. reprice: a new Quantity alone changes UnitPrice so that TotalPrice stays.
-    duplicate_rules: objects whose records are refused when another is alike. edit_activated: fields of an activated
-    order that can be changed, besides custom ones. bulk_seconds, bulk_polls: how long a bulk load is in progress, by
-    the clock and in looks at it. bulk_stop_after: rows after which a load stops, the rest unprocessed.
-    bulk_session_error: `bulk` answers 400 InvalidSessionId for bulk loads. field_security: a field made through the
-    Tooling API is invisible until FieldPermissions are created for it.
+    The defaults are the harsher reading wherever the contract leaves a choice.
     """
 
     session_calls: int | None = None
@@ -96,6 +81,7 @@ class Switches(msgspec.Struct, forbid_unknown_fields=True):
     unordered: Literal["shuffled", "id"] = "shuffled"
     page_rows: int = 2000
     locator_seconds: float = 172_800
+    locators_open: int = 100
     subquery_rows: int = 200
     retrieve_rows: int = 200
     duplicate_rows: Literal["all", "later"] = "all"
@@ -115,6 +101,7 @@ class Switches(msgspec.Struct, forbid_unknown_fields=True):
     duplicate_rules: list[str] = msgspec.field(default_factory=list)
     validation_rules: list[ValidationRule] = msgspec.field(default_factory=list)
     outbound: list[OutboundMessage] = msgspec.field(default_factory=list)
+    outbound_twice: bool = False
     bulk_seconds: float = 0
     bulk_polls: int = 1
     bulk_stop_after: int | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
@@ -171,3 +171,26 @@ def writer(field: Field, numbers: str) -> Callable[[Any], Any] | None:
     if field.type in NUMBERS and numbers == "java":
         return _as_java
     return None
+
+
+def from_text(field: Field, text: str) -> Any:
+    """A value as JSON would have had it, from a cell or a form. Raises Refusal."""
+    try:
+        if field.type == "boolean":
+            return {"true": True, "false": False}[text.lower()]
+        if field.type == "int":
+            return int(text)
+        return Decimal(text) if field.type in NUMBERS else text
+    except (KeyError, ValueError, InvalidOperation):
+        raise refusal("INVALID_TYPE_ON_FIELD_IN_RECORD", f"value not of required type: {text}", field.name) from None
+
+
+def as_text(field: Field, value: Any) -> str:
+    """A stored value as a cell, or as an element of a message."""
+    if value is None:
+        return ""
+    if field.type == "boolean":
+        return "true" if value else "false"
+    if field.type == "datetime":
+        return str(value).replace("+0000", "Z")
+    return java_number(value) if field.type in NUMBERS else str(value)

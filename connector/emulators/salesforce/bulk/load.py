@@ -95,7 +95,7 @@ class Loads:
         now = self._org.now()
         key = numbered("750", self._org.store.next_number("750"))
         load = Load(key, operation, given, version, now, state, now if state == "UploadComplete" else None)
-        self._known[key] = load
+        self._known = {known.key: known for known in (*self.all(), load)}
         return load
 
     def all(self) -> list[Load]:

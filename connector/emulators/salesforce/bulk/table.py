@@ -5,14 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from connector.emulators.salesforce.bulk.load import Load
-from connector.emulators.salesforce.errors import Problem, Refusal, refusal
-from connector.emulators.salesforce.fields import NUMBERS, Field
+from connector.emulators.salesforce.errors import Problem
 from connector.emulators.salesforce.schema import SObject
-from connector.emulators.salesforce.values import java_number
+from connector.emulators.salesforce.values import from_text
 
 NULL = "#N/A"
 MAX_ROW = 400_000
@@ -67,38 +65,10 @@ def body_of(kind: SObject, header: Sequence[str], row: Sequence[str]) -> dict[st
         elif dot:
             body[parent] = {field: cell}
         else:
-            body[name] = None if cell == NULL else _typed(kind.fields.get(name), cell)
+            body[name] = None if cell == NULL else from_text(kind.fields[name], cell)
     return body
-
-
-def _typed(field: Field | None, cell: str) -> Any:
-    """The cell as JSON would have had it."""
-    kind = "" if field is None else field.type
-    try:
-        if kind == "boolean":
-            return {"true": True, "false": False}[cell.lower()]
-        if kind == "int":
-            return int(cell)
-        return Decimal(cell) if kind in NUMBERS else cell
-    except (KeyError, ValueError, InvalidOperation):
-        raise _wrong_type(cell, "" if field is None else field.name) from None
-
-
-def _wrong_type(cell: str, name: str) -> Refusal:
-    return refusal("INVALID_TYPE_ON_FIELD_IN_RECORD", f"value not of required type: {cell}", name)
 
 
 def error_cell(problem: Problem) -> str:
     """`CODE:message:fields --`."""
     return f"{problem.code}:{problem.message}:{','.join(problem.fields)} --"
-
-
-def cell_of(field: Field, value: Any) -> str:
-    """A value of a query's result as a cell."""
-    if value is None:
-        return ""
-    if field.type == "boolean":
-        return "true" if value else "false"
-    if field.type == "datetime":
-        return str(value).replace("+0000", "Z")
-    return java_number(value) if field.type in NUMBERS else str(value)

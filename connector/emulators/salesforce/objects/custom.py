@@ -30,6 +30,7 @@ _OBJECT_KNOWN = frozenset(
     enableReports enableSearch enableBulkApi enableSharing enableStreamingApi allowInChatterGroups fields
     """.split()  # noqa: SIM905  (a list of names is read more easily so)
 )
+_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _ON_DELETE: Mapping[str, OnDelete] = {"SetNull": "clear", "Restrict": "restrict", "Cascade": "cascade"}
 
 
@@ -181,10 +182,10 @@ def custom_object(schema: Schema, name: str, given: Metadata) -> SObject:
         called = text("Name", 80, auto_number=named.get("displayFormat", "{0}"), **READ_ONLY)
     else:
         called = text("Name", 80, required=True)
-    number = sum(kind.custom for kind in schema)
+    place = sum(kind.custom for kind in schema)
     return sobject(
         name,
-        f"a{number:02d}",
+        f"a{place // 36}{_DIGITS[place % 36]}",
         (called, reference("OwnerId", "User")),
         given["pluralLabel"],
         label=given["label"],

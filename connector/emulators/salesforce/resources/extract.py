@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from connector.emulators.salesforce.bulk.load import Load, Loads, wrong_state
-from connector.emulators.salesforce.bulk.table import cell_of, write_table
+from connector.emulators.salesforce.bulk.table import write_table
 from connector.emulators.salesforce.errors import Refusal, refusal, unreadable
 from connector.emulators.salesforce.fields import Field
 from connector.emulators.salesforce.http import Answer, Call
@@ -17,6 +17,7 @@ from connector.emulators.salesforce.resources.ingest import csv_settings
 from connector.emulators.salesforce.router import route
 from connector.emulators.salesforce.soql.compile import Shape
 from connector.emulators.salesforce.soql.parse import parse
+from connector.emulators.salesforce.values import as_text
 
 MOST_ROWS = 50_000
 _SETTINGS = {"operation", "query", "contentType", "lineEnding", "columnDelimiter"}
@@ -71,7 +72,7 @@ def read_rows(instance: Instance, load: Load) -> None:
     columns = list(_columns(found.compiled.shape, ""))
     load.header = [title for title, _, _, _ in columns]
     cells = [found_in for _, _, _, found_in in columns]
-    load.rows = [[cell_of(field, row[column]) for field, column in cells] for row in found.rows]
+    load.rows = [[as_text(field, row[column]) for field, column in cells] for row in found.rows]
     load.processed = len(load.rows)
 
 

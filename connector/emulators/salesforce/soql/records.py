@@ -85,8 +85,10 @@ def reader(shape: Shape, base: str, numbers: str) -> Callable[[Row], Record]:
 class Locators:
     """Query results that are still being read."""
 
-    def __init__(self, base_of: Callable[[int], str]) -> None:
+    def __init__(self, base_of: Callable[[int], str], most_open: Callable[[], int]) -> None:
+        """most_open: how many results are kept; the oldest gives way to a new one."""
         self._base_of = base_of
+        self._most_open = most_open
         self._open: dict[str, tuple[Found, datetime]] = {}
         self._drawn = 0
 
@@ -112,6 +114,8 @@ class Locators:
                 self._drawn += 1
                 key = numbered("01g", self._drawn)
                 self._open[key] = found, now
+                if len(self._open) > self._most_open():
+                    del self._open[next(iter(self._open))]
             answer["nextRecordsUrl"] = f"{base}/query/{key}-{start + size}"
         return answer | {"records": records}
 

@@ -26,6 +26,15 @@ def test_what_belongs_to_a_record_is_deleted_and_comes_back_with_it(org: OrgClie
     assert org.control("POST", "undelete", {"object": "Account", "id": account}).status == 422
 
 
+def test_a_record_does_not_come_back_to_a_value_that_was_taken_since(org: OrgClient) -> None:
+    gone = org.make("Account", Name="A", ERP_Id__c="1")
+    org.delete(f"sobjects/Account/{gone}")
+    org.make("Account", Name="B", ERP_Id__c="1")
+    answer = org.control("POST", "undelete", {"object": "Account", "id": gone})
+    assert (answer.status, answer.code) == (422, "DUPLICATE_VALUE")
+    assert org.get(f"sobjects/Account/{gone}").code == "ENTITY_IS_DELETED"
+
+
 def test_a_merge_deletes_the_loser_and_moves_what_points_to_it(org: OrgClient) -> None:
     winner, loser = org.make("Account", Name="A"), org.make("Account", Name="B", ERP_Id__c="2")
     contact = org.make("Contact", LastName="C", AccountId=loser)

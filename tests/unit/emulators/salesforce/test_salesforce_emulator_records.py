@@ -190,6 +190,15 @@ def test_a_value_that_several_records_share_names_none(org: OrgClient) -> None:
         assert sorted(answer.json) == [f"{BASE}/sobjects/Account/{key}" for key in keys]
 
 
+def test_a_number_can_be_an_external_id(org: OrgClient) -> None:
+    metadata = {"type": "Number", "precision": 9, "scale": 1, "label": "No", "externalId": True, "unique": True}
+    org.post("tooling/sobjects/CustomField", {"FullName": "Account.No__c", "Metadata": metadata})
+    assert org.put("Account", "No__c", "7.5", Name="A").status == 201
+    assert org.put("Account", "No__c", "7.50", Name="B").status == 200
+    assert org.rows("SELECT No__c FROM Account WHERE No__c = 7.5 AND Name = 'B'")[0]["No__c"] == 7.5
+    assert org.put("Account", "No__c", "seven", Name="B").code == "JSON_PARSER_ERROR"
+
+
 def test_update_only_creates_nothing(org: OrgClient) -> None:
     answer = org.patch("sobjects/Account/ERP_Id__c/1?updateOnly=true", {"Name": "A"})
     assert (answer.status, answer.code) == (404, "NOT_FOUND")

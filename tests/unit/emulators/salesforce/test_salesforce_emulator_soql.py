@@ -267,6 +267,14 @@ def test_a_locator_ends_after_two_days(org: OrgClient) -> None:
     assert (answer.status, answer.code) == (400, "INVALID_QUERY_LOCATOR")
 
 
+def test_the_oldest_locator_gives_way(org: OrgClient) -> None:
+    fill(org, 201)
+    org.switch(locators_open=1)
+    headers = {"sforce_query_options": "batchSize=200"}
+    urls = [org.query("SELECT Id FROM Account", **headers).json["nextRecordsUrl"] for _ in range(2)]
+    assert [org.call("GET", url).status for url in urls] == [400, 200]
+
+
 def test_a_locator_of_somebody_else_is_refused(org: OrgClient) -> None:
     for locator in ("01g5g0000000009AAA-200", "nonsense", "01g5g0000000009AAA"):
         assert org.get(f"query/{locator}").code == "INVALID_QUERY_LOCATOR"
