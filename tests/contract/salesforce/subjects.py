@@ -18,7 +18,7 @@ READS = ("/services/oauth2/token", "/composite")
 
 
 class SalesforceSubject(HttpSubject):
-    """A person works through the API too, with a client and a session of their own."""
+    """A person works in the pages of the org, as another user than the connection's."""
 
     secrets = (SECRET,)
 
@@ -42,7 +42,7 @@ class SalesforceSubject(HttpSubject):
         plain = {name: value for name, value in fields.items() if name not in ("lines", "UnitPrice")}
         if fields.get("lines") and object in LINES:
             plain.setdefault("Pricebook2Id", self._book())
-        key = self.org.create(object, **plain)
+        key = self.org.typed(object, plain)
         if object == "Product2" and price is not None:
             self._priced(key, price)
         for line in fields.get("lines", ()):
@@ -50,10 +50,10 @@ class SalesforceSubject(HttpSubject):
         return key
 
     def edit(self, object: str, key: Key, fields: Fields) -> None:  # noqa: A002
-        self.org.api("PATCH", f"/sobjects/{object}/{key}", dict(fields))
+        self.org.retyped(object, key, fields)
 
     def delete(self, object: str, key: Key) -> None:  # noqa: A002
-        self.org.api("DELETE", f"/sobjects/{object}/{key}")
+        self.org.thrown_away(object, key)
 
     def restore(self, object: str, key: Key) -> None:  # noqa: A002
         self.org.control("POST", "undelete", {"object": object, "id": key})
@@ -67,9 +67,8 @@ class SalesforceSubject(HttpSubject):
         return str(self.org.rows("SELECT Id FROM Pricebook2 WHERE IsStandard = true")[0]["Id"])
 
     def _priced(self, product: Key, price: Any) -> str:
-        return self.org.create(
-            "PricebookEntry", Product2Id=product, Pricebook2Id=self._book(), UnitPrice=price, IsActive=True
-        )
+        entry = {"Product2Id": product, "Pricebook2Id": self._book(), "UnitPrice": price, "IsActive": True}
+        return self.org.typed("PricebookEntry", entry)
 
     def _line(self, object: str, key: Key, line: Mapping[str, Any]) -> None:  # noqa: A002
         table, link = LINES.get(object, ("ERP_Invoice_Line__c", "Invoice__c"))
@@ -77,7 +76,7 @@ class SalesforceSubject(HttpSubject):
         if "Product2Id" in line:
             found = self.org.rows(f"SELECT Id FROM PricebookEntry WHERE Product2Id = '{line['Product2Id']}'")
             values["PricebookEntryId"] = found[0]["Id"]
-        self.org.create(table, **values, **{link: key})
+        self.org.typed(table, {**values, link: key})
 
 
 LINES = {"Order": ("OrderItem", "OrderId"), "Opportunity": ("OpportunityLineItem", "OpportunityId")}
