@@ -1,6 +1,6 @@
 """Salesforce's REST, Bulk 2.0 and outbound-message protocols over records of our own.
 
-Written from the vendor's contract; section numbers in the docstrings are that contract's. Start it with
+Written from the vendor's contract; numbers behind § in the docstrings are those of its sections. Start it with
 `python -m connector.emulators.salesforce`, or in a test with `create_app(Settings(...))`.
 """
 

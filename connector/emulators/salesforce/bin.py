@@ -1,4 +1,4 @@
-"""Deleting, bringing back, merging, and what becomes of deleted records (contract section 2.3)."""
+"""Deleting, bringing back, merging, and what becomes of deleted records (contract §2.3)."""
 
 from __future__ import annotations
 

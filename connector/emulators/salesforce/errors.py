@@ -1,8 +1,8 @@
-"""Refusals, as Salesforce words them (contract section 5).
+"""Refusals, as Salesforce words them (contract §5).
 
 Refusal             one call refused: an HTTP status and one or more problems
-TokenRefusal        a refused OAuth request (section 1), which has a body of its own
-Choices             an external id that several records share (section 3.1): HTTP 300
+TokenRefusal        a refused OAuth request (§1), which has a body of its own
+Choices             an external id that several records share (§3.1): HTTP 300
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a field is: its type, its limits, who may write it. Facts as `describe` tells them (contract section 2.4)."""
+"""What a field is: its type, its limits, who may write it. Facts as `describe` tells them (contract §2.4)."""
 
 from __future__ import annotations
 

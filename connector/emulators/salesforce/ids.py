@@ -1,4 +1,4 @@
-"""Record ids: 15 characters that tell case apart, 18 that do not need to (contract section 6)."""
+"""Record ids: 15 characters that tell case apart, 18 that do not need to (contract §6)."""
 
 from __future__ import annotations
 

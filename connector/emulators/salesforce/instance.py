@@ -20,7 +20,7 @@ _DAY = timedelta(hours=24)
 
 
 class Meter:
-    """The daily quota: calls of the last 24 hours, minute by minute (contract section 4)."""
+    """The daily quota: calls of the last 24 hours, minute by minute (contract §4)."""
 
     def __init__(self) -> None:
         self._minutes: deque[tuple[datetime, int]] = deque()

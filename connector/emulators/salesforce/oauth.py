@@ -1,4 +1,4 @@
-"""The addresses of OAuth and identity (contract section 1)."""
+"""The addresses of OAuth and identity (contract §1)."""
 
 from __future__ import annotations
 

@@ -127,15 +127,13 @@ class Org:
                 raise refusal("INVALID_CROSS_REFERENCE_KEY", f"Entity {name} does not exist", "FullName")
             made = custom_field(self.schema, kind, field, metadata)
             self.schema.add_field(kind, made)
-            self.store.open_object(kind)
+            self.store.add_column(kind, made)
             return numbered(_FIELD_PREFIX, self.store.next_number(_FIELD_PREFIX))
         kind = custom_object(self.schema, name, metadata)
+        for one in metadata.get("fields", ()):
+            kind.add(custom_field(self.schema, kind, one["fullName"], one))
         self.schema.add_object(kind)
         self.store.open_object(kind)
-        for one in metadata.get("fields", ()):
-            made = custom_field(self.schema, kind, one["fullName"], one)
-            self.schema.add_field(kind, made)
-            self.store.open_object(kind)
         return numbered(_OBJECT_PREFIX, self.store.next_number(_OBJECT_PREFIX))
 
     def _restore(self) -> None:

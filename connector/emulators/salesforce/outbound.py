@@ -1,4 +1,4 @@
-"""Outbound messages: changes posted as SOAP until they are acknowledged (contract section 6)."""
+"""Outbound messages: changes posted as SOAP until they are acknowledged (contract §6)."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ DELETED = refusal("ENTITY_IS_DELETED", "entity is deleted").problems
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """On whose behalf a record is written. allow_duplicates: saves past a duplicate rule (section 1)."""
+    """On whose behalf a record is written. allow_duplicates: saves past a duplicate rule (§1)."""
 
     user: str
     allow_duplicates: bool = False
@@ -143,7 +143,7 @@ class Records:
         caller: Caller,
         update_only: bool = False,
     ) -> tuple[str, bool]:
-        """Write by external id (section 3.1): the record's id, and whether it was created. Raises Refusal, Choices."""
+        """Write by external id (§3.1): the record's id, and whether it was created. Raises Refusal, Choices."""
         if field.name in body:
             raise refusal(
                 "INVALID_FIELD", f"The {field.name} field should not be specified in the sobject data.", field.name

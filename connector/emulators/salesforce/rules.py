@@ -1,4 +1,4 @@
-"""What Salesforce insists on beyond single fields: orders, price books, lines (contract section 7)."""
+"""What Salesforce insists on beyond single fields: orders, price books, lines (contract §7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The objects an org has, and how custom ones come about (contract sections 2.4 and 7)."""
+"""The objects an org has, and how custom ones come about (contract §2.4 and 7)."""
 
 from __future__ import annotations
 

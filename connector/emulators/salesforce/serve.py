@@ -25,7 +25,7 @@ ENVIRONMENT = {
 """Where a credential comes from when no option gives it."""
 
 ERP_FIELDS = Path(__file__).with_name("erp_fields.json")
-"""The custom objects and fields that contract section 7 asks an operator for."""
+"""The custom objects and fields that contract §7 asks an operator for."""
 
 
 def parser() -> argparse.ArgumentParser:

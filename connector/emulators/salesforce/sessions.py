@@ -1,4 +1,4 @@
-"""OAuth: tokens given out, and how long they live (contract section 1)."""
+"""OAuth: tokens given out, and how long they live (contract §1)."""
 
 from __future__ import annotations
 

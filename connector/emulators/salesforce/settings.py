@@ -59,7 +59,7 @@ class ValidationRule(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class OutboundMessage(msgspec.Struct, forbid_unknown_fields=True):
-    """Posts the fields of each created or changed record of an object to a URL (contract section 6)."""
+    """Posts the fields of each created or changed record of an object to a URL (contract §6)."""
 
     object: str
     url: str

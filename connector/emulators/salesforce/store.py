@@ -58,14 +58,21 @@ class Store:
     # structure
 
     def open_object(self, kind: SObject) -> None:
-        """Make the table of an object, and what columns it lacks."""
-        self.execute(f'CREATE TABLE IF NOT EXISTS "{kind.name}" (Id TEXT PRIMARY KEY, _bin INTEGER, _at TEXT)')
-        known = {row[1] for row in self.rows(f'PRAGMA table_info("{kind.name}")')}
+        """Make the table of an object, or the columns that a file of before lacks."""
+        columns = "".join(
+            f', "{field.name}" {column_type(field)}' for field in kind.fields.values() if field.name != "Id"
+        )
+        self.execute(f'CREATE TABLE IF NOT EXISTS "{kind.name}" (Id TEXT PRIMARY KEY, _bin INTEGER, _at TEXT{columns})')
         for field in kind.fields.values():
-            if field.name not in known:
-                self.execute(f'ALTER TABLE "{kind.name}" ADD COLUMN "{field.name}" {column_type(field)}')
-            if field.external_id or field.refers is not None or field.name in _INDEXED:
-                self._index(kind, field)
+            self.add_column(kind, field)
+
+    def add_column(self, kind: SObject, field: Field) -> None:
+        """Make room for a field if there is none; records that are there have its default."""
+        if not self.rows("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", (kind.name, field.name)):
+            default = f" DEFAULT {int(bool(field.default))}" if field.type == "boolean" else ""
+            self.execute(f'ALTER TABLE "{kind.name}" ADD COLUMN "{field.name}" {column_type(field)}{default}')
+        if field.external_id or field.refers is not None or field.name in _INDEXED:
+            self._index(kind, field)
 
     def _index(self, kind: SObject, field: Field) -> None:
         # A rule that ignores case looks the value up without it.

@@ -1,4 +1,4 @@
-"""Times as Salesforce takes and tells them (contract section 2.1)."""
+"""Times as Salesforce takes and tells them (contract §2.1)."""
 
 from __future__ import annotations
 

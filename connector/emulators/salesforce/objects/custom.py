@@ -1,6 +1,6 @@
 """Custom objects and fields, from metadata as the Tooling API and a settings file give it.
 
-The contract names the fields an operator creates (section 7) and not how; the shapes are those of the vendor's
+The contract names the fields an operator creates (§7) and not how; the shapes are those of the vendor's
 metadata types CustomObject and CustomField.
 """
 

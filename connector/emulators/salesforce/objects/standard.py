@@ -1,4 +1,4 @@
-"""The standard objects a client of contract section 7 touches, with the vendor's field names and limits."""
+"""The standard objects a client of contract §7 touches, with the vendor's field names and limits."""
 
 from __future__ import annotations
 

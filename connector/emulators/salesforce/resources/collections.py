@@ -1,4 +1,4 @@
-"""sObject Collections: up to 200 rows in one call, each with a result of its own (contract section 3.2)."""
+"""sObject Collections: up to 200 rows in one call, each with a result of its own (contract §3.2)."""
 
 from __future__ import annotations
 

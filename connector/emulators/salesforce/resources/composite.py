@@ -1,4 +1,4 @@
-"""Several calls in one: composite and composite/batch (contract section 3.3)."""
+"""Several calls in one: composite and composite/batch (contract §3.3)."""
 
 from __future__ import annotations
 

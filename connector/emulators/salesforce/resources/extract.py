@@ -1,4 +1,4 @@
-"""Bulk API 2.0 query: a result as CSV, page by page (contract section 3.4)."""
+"""Bulk API 2.0 query: a result as CSV, page by page (contract §3.4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""composite/graph and composite/tree: records that hang together (contract section 3.3)."""
+"""composite/graph and composite/tree: records that hang together (contract §3.3)."""
 
 from __future__ import annotations
 

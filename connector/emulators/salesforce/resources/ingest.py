@@ -1,4 +1,4 @@
-"""Bulk API 2.0 ingest: rows uploaded as CSV, written when their time has come (contract section 3.4)."""
+"""Bulk API 2.0 ingest: rows uploaded as CSV, written when their time has come (contract §3.4)."""
 
 from __future__ import annotations
 

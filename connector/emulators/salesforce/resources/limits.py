@@ -1,4 +1,4 @@
-"""Limits, record counts, and which resources there are (contract sections 1 and 4)."""
+"""Limits, record counts, and which resources there are (contract §1 and 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SOQL over REST: query, queryAll and what is left of a result (contract section 2.1)."""
+"""SOQL over REST: query, queryAll and what is left of a result (contract §2.1)."""
 
 from __future__ import annotations
 

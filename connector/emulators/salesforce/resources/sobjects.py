@@ -1,4 +1,4 @@
-"""Describe, single records, external ids, getDeleted and getUpdated (contract sections 2.3, 2.4 and 3.1)."""
+"""Describe, single records, external ids, getDeleted and getUpdated (contract §2.3, 2.4 and 3.1)."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def delete_external(instance: Instance, call: Call, values: Values) -> Answer:
 
 
 def put_external(instance: Instance, call: Call, values: Values) -> Answer:
-    """Section 3.1: 201 created, 200 (or 204) updated, 300 when the value is not unique."""
+    """§3.1: 201 created, 200 (or 204) updated, 300 when the value is not unique."""
     records = instance.org.records
     kind = instance.org.kind(values["object"])
     instance.fail_row(call, 0)

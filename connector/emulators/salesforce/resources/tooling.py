@@ -1,4 +1,4 @@
-"""Custom objects and fields made through the Tooling API, as an operator's set-up script does it (section 7)."""
+"""Custom objects and fields made through the Tooling API, as an operator's set-up script does it (§7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The part of SOQL the emulator answers (contract section 2.1): parsed, compiled to SQL, and told as records.
+"""The part of SOQL the emulator answers (contract §2.1): parsed, compiled to SQL, and told as records.
 
 parse      text -> Query; what it does not know is MALFORMED_QUERY
 compile    Query + schema -> SQL; unknown names are INVALID_FIELD or INVALID_TYPE

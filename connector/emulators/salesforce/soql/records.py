@@ -1,4 +1,4 @@
-"""Rows of a query as records of its answer, page by page (contract section 2.1)."""
+"""Rows of a query as records of its answer, page by page (contract §2.1)."""
 
 from __future__ import annotations
 

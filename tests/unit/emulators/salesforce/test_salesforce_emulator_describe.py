@@ -151,13 +151,23 @@ def test_a_custom_object_is_there_at_once(org: OrgClient) -> None:
     children = org.rows("SELECT Id, (SELECT Name FROM Sites__r) FROM Account")[0]["Sites__r"]["records"]
     assert children[0]["Name"] == "North"
     assert org.post("sobjects/Site__c", {}).code == "REQUIRED_FIELD_MISSING"
+    field = {"fullName": "New__c", "type": "Nonsense", "label": "L"}
     for wrong, code in (
+        ({"FullName": "Other__c", "Metadata": {**metadata, "fields": [field]}}, "FIELD_INTEGRITY_EXCEPTION"),
         ({"FullName": "Other__c", "Metadata": {}}, "REQUIRED_FIELD_MISSING"),
         ({"FullName": "Other", "Metadata": metadata}, "INVALID_FULL_NAME"),
         ({"FullName": "Other__c", "Metadata": metadata | {"nonsense": 1}}, "JSON_PARSER_ERROR"),
         ({"FullName": "Other__c"}, "JSON_PARSER_ERROR"),
     ):
         assert org.post("tooling/sobjects/CustomObject", wrong).code == code
+    assert org.get("sobjects/Other__c").code == "NOT_FOUND"
+
+
+def test_a_new_checkbox_is_false_on_records_that_were_there(org: OrgClient) -> None:
+    key = org.make("Account", Name="A")
+    make_field(org, "Account.New__c", type="Checkbox")
+    assert org.read("Account", key)["New__c"] is False
+    assert len(org.rows("SELECT Id FROM Account WHERE New__c = false")) == 1
 
 
 def test_a_new_field_can_be_hidden_until_it_is_permitted(org: OrgClient) -> None:
