@@ -76,7 +76,9 @@ class RecycleBin:
         for loser in losers:
             for other, field in self._schema.referring(kind):
                 for child in self._store.select(other, f'"{field.name}" = ? AND IsDeleted = 0', (loser["Id"],)):
-                    self._store.update(other, child["Id"], {field.name: master["Id"], "SystemModstamp": at})
+                    # Nobody becomes his own parent.
+                    moved = None if child["Id"] == master["Id"] else master["Id"]
+                    self._store.update(other, child["Id"], {field.name: moved, "SystemModstamp": at})
             self._store.update(kind, loser["Id"], {"MasterRecordId": master["Id"]})
             self._put_in(kind, loser, caller, self._store.next_number("bin"))
         self._store.update(kind, master["Id"], changed)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from connector.emulators.salesforce.errors import Problem, Refusal, refusal, unreadable
+from connector.emulators.salesforce.errors import Problem, Refusal, Unreadable, refusal, unreadable
 from connector.emulators.salesforce.http import Answer, Call
 from connector.emulators.salesforce.instance import Instance
 from connector.emulators.salesforce.resources.collections import row_problems
@@ -128,6 +128,8 @@ def _make(instance: Instance, call: Call, node: _Node, made: dict[str, str], ind
         with instance.org.store.savepoint():
             instance.fail_row(call, index)
             made[node.name] = instance.org.records.create(node.kind, body, call.caller)
+    except Unreadable:
+        raise
     except Refusal as error:
         return row_problems(error.problems)
     return []

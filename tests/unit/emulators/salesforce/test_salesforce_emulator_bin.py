@@ -49,6 +49,24 @@ def test_a_merge_deletes_the_loser_and_moves_what_points_to_it(org: OrgClient) -
     assert org.control("POST", "merge", {"object": "Order", "master": winner, "losers": []}).status == 422
 
 
+def test_a_merge_can_be_taken_back_as_far_as_the_loser_goes(org: OrgClient) -> None:
+    loser = org.make("Account", Name="B")
+    winner = org.make("Account", Name="A", ParentId=loser)
+    org.control("POST", "merge", {"object": "Account", "master": winner, "losers": [loser]})
+    assert org.read("Account", winner)["ParentId"] is None
+    assert org.control("POST", "undelete", {"object": "Account", "id": loser}).status == 200
+    assert org.read("Account", loser)["MasterRecordId"] is None
+
+
+def test_more_changes_than_can_be_told_are_not_told(org: OrgClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connector.emulators.salesforce.resources.sobjects.UPDATED_MAX", 1)
+    for name in "AB":
+        org.make("Account", Name=name)
+    org.clock.advance(minutes=5)
+    answer = log(org, "updated", "2026-11-01T09:00:00Z", "2026-11-01T09:05:00Z")
+    assert (answer.status, answer.code) == (400, "EXCEEDED_ID_LIMIT")
+
+
 def test_a_deleted_record_is_readable_for_fifteen_days(org: OrgClient) -> None:
     key = org.make("Account", Name="A")
     org.delete(f"sobjects/Account/{key}")

@@ -237,6 +237,7 @@ def test_a_tree_is_made_whole_or_not_at_all(org: OrgClient) -> None:
         ([node("Contact", "a", LastName="A")], "INVALID_INPUT"),
         ([{"Name": "A"}], "INVALID_INPUT"),
         ([node("Account", "a", Name="A", Nonsense={"records": []})], "INVALID_FIELD"),
+        ([node("Account", "a", Name=5)], "JSON_PARSER_ERROR"),
     ],
 )
 def test_a_tree_that_is_malformed_is_refused(org: OrgClient, records: list[Any], code: str) -> None:

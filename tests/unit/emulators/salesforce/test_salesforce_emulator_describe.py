@@ -184,6 +184,13 @@ def test_a_new_field_can_be_hidden_until_it_is_permitted(org: OrgClient) -> None
     assert org.put("Account", "New__c", "x", Name="A").status == 201
 
 
+def test_a_hidden_lookup_leads_nowhere(org: OrgClient) -> None:
+    org.switch(field_security=True)
+    make_field(org, "Account.Main__c", type="Lookup", referenceTo="Contact")
+    assert org.query("SELECT Main__r.LastName FROM Account").code == "INVALID_FIELD"
+    assert org.post("sobjects/Account", {"Name": "A", "Main__c": None}).code == "INVALID_FIELD"
+
+
 def test_a_file_keeps_records_fields_and_numbers(tmp_path: Path) -> None:
     db = str(tmp_path / "org.db")
     app = create_app(Settings(db=db))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -163,6 +164,15 @@ def test_a_message_can_come_twice_although_it_was_acknowledged(posting: OrgClien
     posting.clock.advance(minutes=10)
     assert deliver(posting) == 0
     assert ids(receiver.got[0]) == ids(receiver.got[1])
+
+
+def test_a_server_posts_by_itself(posting: OrgClient, receiver: Receiver) -> None:
+    posting.app.outbox.start()
+    posting.make("Account", Name="A")
+    end = time.monotonic() + 10
+    while not receiver.got and time.monotonic() < end:
+        time.sleep(0.02)
+    assert [names(message) for message in receiver.got] == [["A"]]
 
 
 def test_nobody_there_to_take_it_is_no_reason_to_fail(org: OrgClient) -> None:

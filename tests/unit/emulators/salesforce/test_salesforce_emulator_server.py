@@ -12,6 +12,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from connector.emulators.salesforce.serve import parser, settings_of
+
 BASE = "/services/data/v68.0"
 ADMIN = {"Authorization": "Bearer root"}
 
@@ -70,6 +72,22 @@ def test_a_server_answers_and_drops_as_told(client: httpx.Client) -> None:
 def test_a_long_address_is_refused_by_the_org_not_the_server(client: httpx.Client) -> None:
     answer = client.get(f"{BASE}/query", params={"q": "x" * 20_000})
     assert (answer.status_code, answer.json()[0]["errorCode"]) == (414, "REQUEST_TOO_LONG")
+
+
+def test_options_and_environment_make_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "key.pem").write_text("PEM")
+    (tmp_path / "switches.json").write_text('{"daily_limit": 7}')
+    monkeypatch.setenv("SALESFORCE_EMULATOR_CLIENT_SECRET", "from the environment")
+    given = ["--username", "me@acme.example", "--public-key", str(tmp_path / "key.pem"), "--currencies", "EUR,USD"]
+    given += ["--order-status", "Entwurf=Draft", "--production", "--switches", str(tmp_path / "switches.json")]
+    settings = settings_of(parser().parse_args([*given, "--refresh-token", "r"]))
+    assert (settings.username, settings.public_key, settings.currencies) == ("me@acme.example", "PEM", ("EUR", "USD"))
+    assert (settings.client_secret, settings.refresh_token) == ("from the environment", "r")
+    assert (settings.order_statuses, settings.sandbox, settings.switches.daily_limit) == (
+        {"Entwurf": "Draft"},
+        False,
+        7,
+    )
 
 
 def test_what_cannot_be_used_is_said_at_the_start(tmp_path: Path) -> None:

@@ -172,6 +172,19 @@ def test_order_puts_what_is_empty_first_unless_told(people: OrgClient) -> None:
     assert order("Parent.Name NULLS FIRST")[-1] == "Gamma 100%"
 
 
+def test_order_does_not_mind_the_case_unless_the_field_does(org: OrgClient) -> None:
+    for name in ("b", "A", "C"):
+        org.make("Account", Name=name, ERP_Id__c=name)
+    assert org.names("SELECT Name FROM Account ORDER BY Name") == ["A", "b", "C"]
+    assert org.names("SELECT Name FROM Account ORDER BY ERP_Id__c") == ["A", "C", "b"]
+
+
+def test_a_path_goes_through_five_parents_at_most(org: OrgClient) -> None:
+    path = "Parent." * 5
+    assert org.rows(f"SELECT {path}Name FROM Account") == []
+    assert org.query(f"SELECT Parent.{path}Name FROM Account").code == "INVALID_FIELD"
+
+
 def test_without_an_order_rows_do_not_come_by_id(org: OrgClient) -> None:
     keys = [org.make("Account", Name=str(n)) for n in range(5)]
     assert org.names("SELECT Id FROM Account", "Id") != keys
