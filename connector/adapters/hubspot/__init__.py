@@ -50,12 +50,12 @@ class HubSpotSettings(BaseModel):
 
     app_secret: the app's client secret, which signs webhooks. webhook_url: the public address they are sent to, as it
     is set in HubSpot. accept_unsigned_versions: older signatures to believe, which protect from no repeat.
-    external_key: the property that holds the key of the other system. pipelines: per object the pipeline, by label or
-    id, that new records go into where the mapping names none. search_lag: seconds until a change is sure to be found by
-    search. look_back: seconds read again each time beside that. archived_every: hours between two looks at the deleted
-    records. sweep_every: hours between two looks at all records for links and lines that changed and moved no stamp.
-    timeout: seconds without progress. verify: False, or the path of a CA file. proxy: its address. payments: `objects`
-    where the account has them, `off` where not, `auto` to find out.
+    external_key: the property that holds the key of the other system, as the mappings name it. pipelines: per object
+    the pipeline, by label or id, that new records go into where the mapping names none. search_lag: seconds until a
+    change is sure to be found by search. look_back: seconds read again each time beside that. archived_every: hours
+    between two looks at the deleted records. sweep_every: hours between two looks at all records for links and lines
+    that changed and moved no stamp. timeout: seconds without progress. verify: False, or the path of a CA file. proxy:
+    its address. payments: `objects` where the account has them, `off` where not, `auto` to find out.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -198,8 +198,8 @@ class HubSpotAdapter:
         return Parts(_schema(kind, reader, self._capabilities(own)), reader, Finder(client, reader, external), writer)
 
     def _pipelines(self, kind: Kind) -> Pipelines:
-        known = self._client.pipelines(kind.name)
-        return Pipelines(str(self._client.place), kind, known, self._settings.pipelines.get(kind.name))  # type: ignore[call-overload]
+        preferred = {str(name): label for name, label in self._settings.pipelines.items()}
+        return Pipelines(str(self._client.place), kind, self._client.pipelines(kind.name), preferred.get(kind.name))
 
     def _capabilities(self, own: Mapping[str, WireProperty]) -> Capabilities:
         known = own.get(self._settings.external_key)

@@ -69,7 +69,7 @@ class Refreshed:
         began = self._clock.now()
         try:
             answer = self._rest.call("POST", self._path, body=urlencode(form).encode("ascii"), headers=FORM)
-        except (RejectedError, DeniedError, NotFoundError):  # its words may repeat what was sent, secrets included
+        except (RejectedError, DeniedError, NotFoundError):
             raise DeniedError(f"{self._rest.place} gives no token for this app: check `auth`.") from None
         token = self._rest.decode(answer, _Token, write=False)
         self._headers = Bearer(token.access).headers()

@@ -66,7 +66,8 @@ class HubSpotClient:
         if isinstance(auth, TokenAuth):
             credentials: Bearer | Refreshed = Bearer(auth.token.get_secret_value())
         else:
-            self._doors = RestClient(system, settings.url, clock, options=options, read_error=read_error)
+            # What is said of a token may repeat the secrets that were sent for it: it is not read.
+            self._doors = RestClient(system, settings.url, clock, options=options, read_error=lambda body: None)
             credentials = self.refreshed = Refreshed(self._doors, self._paths.of("token"), auth, clock)
         self._rest = RestClient(
             system,

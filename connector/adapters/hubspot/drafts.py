@@ -13,7 +13,7 @@ from connector.adapters.hubspot.kinds import LINES, Kind, Reference, is_key
 from connector.adapters.hubspot.pipelines import Pipelines
 from connector.adapters.hubspot.properties import worded
 from connector.adapters.hubspot.wire import WireProperty
-from connector.errors import ConnectorError, RejectedError, UncertainError
+from connector.errors import ConnectorError, NotFoundError, RejectedError, UncertainError
 from connector.model.records import Key, Outcome, Write
 
 _bodies = msgspec.json.Decoder(float_hook=Decimal)
@@ -46,7 +46,8 @@ class Draft:
         return self.error is None and self.outcome is None
 
     def fail(self, error: ConnectorError) -> None:
-        """It ends here; where part of it is written already, nobody can call that nothing."""
+        """Something apart from the record went wrong; where part of it is written, nobody can call that nothing."""
+        error = apart(error)
         if self.begun and not isinstance(error, UncertainError):
             error = UncertainError(f"{error} What else this write changes was written before.")
         self.error = error
@@ -63,6 +64,13 @@ class Line:
 
     key: Key | None
     properties: dict[str, str]
+
+
+def apart(error: ConnectorError) -> ConnectorError:
+    """A line or an associated record that is not there does not mean that the record is not."""
+    if isinstance(error, NotFoundError):
+        return RejectedError(f"{error} It is something that the record refers to.")
+    return error
 
 
 class Drafting:

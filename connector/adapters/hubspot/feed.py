@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import quote, unquote
 
 from connector.errors import NotFoundError
 
@@ -23,7 +24,7 @@ ends where it ended before, and what changed last is not read again for ever."""
 START = "0"
 
 _CURSOR = re.compile(
-    rf"({'|'.join(PARTS)}) (\d{{1,15}}) (\d{{1,15}}) (\d{{1,15}}) (\d{{1,15}}) (\d{{1,15}}) ([\w=.-]{{1,200}})",
+    rf"({'|'.join(PARTS)}) (\d{{1,15}}) (\d{{1,15}}) (\d{{1,15}}) (\d{{1,15}}) (\d{{1,15}}) ([\w%.~-]{{1,300}})",
     re.ASCII,
 )
 
@@ -43,7 +44,9 @@ class Walk:
     after: str = START
 
     def __str__(self) -> str:
-        return f"{self.part} {self.since} {self.until} {self.seen} {self.swept} {self.gone} {self.after}"
+        return (
+            f"{self.part} {self.since} {self.until} {self.seen} {self.swept} {self.gone} {quote(self.after, safe='')}"
+        )
 
     def begun(self, now: int, lag: int) -> Walk:
         """A pass on its way. The first lists records as they are; a later one ends where search may lag behind."""
@@ -83,8 +86,10 @@ def read_cursor(cursor: str | None) -> Walk:
     if not found:
         raise NotFoundError("The cursor is none of this system; everything is read again.")
     part, *times, after = found.groups()
+    if part in ("own", "lines") and not after.isdecimal():
+        raise NotFoundError("The cursor names no id; everything is read again.")
     since, until, seen, swept, gone = map(int, times)
-    return Walk(part, since, until, seen, swept, gone, after)
+    return Walk(part, since, until, seen, swept, gone, unquote(after))
 
 
 def _stepped(time: int) -> int:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from connector.adapters.hubspot.batches import OWN, TRACE, Batches, Input
-from connector.adapters.hubspot.drafts import Draft, Line
+from connector.adapters.hubspot.drafts import Draft, Line, apart
 from connector.adapters.hubspot.kinds import LINE_ITEMS, Kind
 from connector.adapters.hubspot.lines import POSITION, LineReader, positions
 from connector.adapters.hubspot.properties import is_writable, worded
@@ -53,7 +53,7 @@ class LineWriter:
             if doubt is not None:
                 draft.fail(doubt)
             elif mine:
-                draft.error = mine[0]
+                draft.error = apart(mine[0])
                 refused.append((draft, made.get(draft.number, [])))
         return refused
 

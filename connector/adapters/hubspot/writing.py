@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from connector.adapters.hubspot.batches import TRACE, Batches, parted
-from connector.adapters.hubspot.drafts import Draft, Drafting
+from connector.adapters.hubspot.drafts import Draft, Drafting, apart
 from connector.adapters.hubspot.failures import RefusedError, named, row_error
 from connector.adapters.hubspot.line_writing import LineWriter
 from connector.adapters.hubspot.reading import Reader
@@ -59,10 +59,8 @@ class Writer:
         results = self._batches.write("create", [self._input(draft) for draft in ready])
         for draft in ready:
             result = results[draft.trace]
-            if isinstance(result, NotFoundError) and any(draft.references.values()):
-                draft.error = RejectedError(f"{result} A record that the new one refers to is not there.")
-            elif isinstance(result, ConnectorError):
-                draft.error = result
+            if isinstance(result, ConnectorError):
+                draft.error = apart(result) if any(draft.references.values()) else result
             else:
                 draft.key, draft.begun = result.id, True
         self._meet(ready)

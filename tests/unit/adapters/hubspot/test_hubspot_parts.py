@@ -283,7 +283,7 @@ NO_TOKEN = [
     (answer(400, b'{"status": "BAD_REFRESH_TOKEN", "message": "refresh REFRESH-1 of SECRET-1 is wrong"}'), DeniedError),
     (answer(404, b'{"message": "SECRET-1"}'), DeniedError),
     (answer(401, b'{"message": "SECRET-1"}'), DeniedError),
-    (answer(503, b"<html>"), TransientError),
+    (answer(503, b'{"message": "SECRET-1"}'), TransientError),
     (answer(200, b"{}"), DeniedError),
     (b"", TransientError),
 ]

@@ -138,7 +138,18 @@ def test_contacts_are_told_by_a_stamp_of_another_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "cursor", ["", "x", "own 1 2 3", "own 1 2 3 4 5 6 7", "none 1 2 3 4 5 6", "own -1 2 3 4 5 6", "own 1 2 3 4 5 a/b"]
+    "cursor",
+    [
+        "",
+        "x",
+        "own 1 2 3",
+        "own 1 2 3 4 5 x",
+        "lines 1 2 3 4 5 1.5",
+        "own 1 2 3 4 5 6 7",
+        "none 1 2 3 4 5 6",
+        "own -1 2 3 4 5 6",
+        "own 1 2 3 4 5 a/b",
+    ],
 )
 def test_a_cursor_that_is_none_of_ours_asks_to_read_everything_again(cursor: str) -> None:
     with pytest.raises(NotFoundError):
@@ -146,7 +157,7 @@ def test_a_cursor_that_is_none_of_ours_asks_to_read_everything_again(cursor: str
 
 
 def test_a_cursor_comes_back_as_it_went() -> None:
-    walk = Walk("gone", 1, 2, 3, 4, 5, "9_=.-z")
+    walk = Walk("gone", 1, 2, 3, 4, 5, "9_=.-z/ü 0")
     assert read_cursor(str(walk)) == walk
 
 

@@ -416,6 +416,25 @@ def test_an_association_to_nothing_makes_the_create_a_refusal_and_not_a_missing_
     assert kinds(write(portal, "deals", creating(**DEAL, company_id="404"))) == ["RejectedError"]
 
 
+def test_what_a_record_refers_to_is_not_there_and_the_record_is() -> None:
+    missing = NotFoundError("crm does not have it.")
+    portal = Memory()
+    deal = portal.put("deals", **DEAL)
+    fails(portal, "link deals", missing)
+    assert kinds(write(portal, "deals", updating(deal, contact_id="404"))) == ["RejectedError"]
+    portal.fail = lambda what, type_, rows: None
+    original = portal.link
+    portal.link = lambda *given: [Problem("no", "OBJECT_NOT_FOUND", context={"toObjectId": ["404"]})]  # type: ignore[method-assign]
+    other = portal.put("deals", **DEAL)
+    outcomes = write(portal, "deals", updating(deal, contact_id="404"), updating(other, contact_id="9"))
+    assert kinds(outcomes) == ["RejectedError", "done"]
+    portal.link = original  # type: ignore[method-assign]
+    fails(portal, "create line_items", missing)
+    assert kinds(write(portal, "deals", updating(deal, lines=[{"name": "x"}]))) == ["RejectedError"]
+    fails(portal, "create line_items", missing)
+    assert kinds(write(portal, "deals", creating(**DEAL, lines=[{"name": "x"}]))) == ["RejectedError"]
+
+
 def test_of_a_record_that_is_not_there_nothing_is_written() -> None:
     portal = Memory()
     outcomes = write(portal, "deals", updating("404", contact_id="9"), updating("405", lines=[{"name": "x"}]))
