@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +86,11 @@ def sqlite_writer(url: URL) -> Engine:
     """One connection, shared by every thread under the store's lock; `begin` takes the file's write lock at once.
 
     With SQLite's default a transaction takes it at its first write, and two that read the same row before lose one
-    of the updates.
+    of the updates. A file that is not there is made for its owner alone.
     """
+    if not in_memory(url):
+        with suppress(OSError):  # it is there, or SQLite says what is wrong with it
+            os.close(os.open(str(url.database), os.O_CREAT | os.O_EXCL, 0o600))
     engine = _sqlite_engine(url, poolclass=StaticPool)
 
     @event.listens_for(engine, "begin")

@@ -357,4 +357,13 @@ IN_READING = (
         "Decision(Verb.KEEP, 1))\n        if not self._present(unit):\n            return None\n        now",
         ("tests/unit/engine/test_engine_edits.py held", "tests/unit/engine/test_engine_endings.py held"),
     ),
+    Mutant(
+        "changed direction not looked at",
+        "A sync that goes another way than before looks only at what changed since.",
+        "I36",
+        "connector/engine/sync.py",
+        'return f"{work.layout} {work.spec.reach}"',
+        "return str(work.layout)",
+        ("tests/surface/test_acceptance_plans.py both_ways",),
+    ),
 )

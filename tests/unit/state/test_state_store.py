@@ -317,3 +317,14 @@ def test_a_killed_writer_leaves_the_committed_and_nothing_else(sqlite_url: str, 
         assert [row.key for row in tx.hints()] == ["committed"]
         assert tx.links_by_id([1]) == {}
     opened.close()
+
+
+def test_a_new_state_file_is_its_owners_alone_and_one_that_is_there_keeps_its_rights(tmp_path: Path) -> None:
+    vault = KeyVault(new_key())
+    open_store(f"sqlite:///{tmp_path}/new.db", vault).close()
+    assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
+    shared = tmp_path / "shared.db"
+    shared.touch(0o660)
+    shared.chmod(0o660)
+    open_store(f"sqlite:///{shared}", vault).close()
+    assert shared.stat().st_mode & 0o777 == 0o660
