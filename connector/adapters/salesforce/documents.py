@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote
 
 from connector.adapters.salesforce.client import Node, Row, SalesforceClient
 from connector.adapters.salesforce.entries import CURRENCY, Entries
-from connector.adapters.salesforce.kinds import Change, Inner, Kind, World, written
+from connector.adapters.salesforce.kinds import MOST_NODES, Change, Inner, Kind, World, written
 from connector.adapters.salesforce.prices import same_currency
 from connector.adapters.salesforce.soql import identity
 from connector.adapters.salesforce.table import Table
@@ -31,7 +31,6 @@ ENTRY_ID = "PricebookEntryId"
 BOOK = "Pricebook2Id"
 STATUS = "Status"
 NUMBER = "Line_Number__c"
-MOST_NODES = 500
 SHORT = 40
 """Characters of a document's key that are taken as they are into the keys of its lines, which have 80."""
 

@@ -27,6 +27,9 @@ MOST_READ = 400
 BATCH = 200
 """Rows of one write: what a collection takes."""
 
+MOST_NODES = 500
+"""Requests of all graphs of one call."""
+
 ROOT = "root"
 """What the row itself is called within a graph."""
 

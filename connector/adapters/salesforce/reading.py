@@ -175,14 +175,14 @@ class Rows:
         return self._query(query, everything=everything)
 
     def _query(self, soql: str, *, everything: bool) -> list[Row]:
+        return self._queries([(soql, everything)])[0]
+
+    def _queries(self, asked: Sequence[tuple[str, bool]]) -> list[list[Row]]:
         try:
-            return self._client.query(soql, everything=everything)
+            return self._client.queries(asked)
         except ShrinkError:
             self._size = max(LEAST, self._size // 2)
             raise
-
-    def _queries(self, asked: Sequence[tuple[str, bool]]) -> list[list[Row]]:
-        return self._client.queries(asked)
 
     def _completed(self, rows: Sequence[Row]) -> list[Whole]:
         """Rows of a page with their other fields, and what is inside those that are live."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from connector.adapters.salesforce.soql import grouped, identity, instant, read_instant, text
+from connector.adapters.salesforce.soql import LITERAL, grouped, identity, instant, read_instant, text
 from connector.errors import RejectedError
 from connector.ports import FieldSchema
 
@@ -96,7 +96,7 @@ class Column(msgspec.Struct, rename="camel"):
             case "text" if self.type in _IDS:
                 return text(value) if identity(value) else None
             case "text":
-                return text(value) if value and (not self.length or len(value) <= self.length) else None
+                return text(value) if value and len(value) <= min(self.length or LITERAL, LITERAL) else None
             case "boolean":
                 return value if value in ("true", "false") else None
             case _:

@@ -354,3 +354,17 @@ def test_lines_of_two_documents_may_have_the_same_key(crm: Any, org: Org) -> Non
         row["ERP_Line_Id__c"] for row in org.rows(f"SELECT ERP_Line_Id__c FROM OrderItem WHERE OrderId = '{keys[0]}'")
     }
     assert kept == {"SO-1|L%7C1%25", f"{keys[0]}|L-2"}
+
+
+def test_an_order_that_was_made_is_found_again_though_its_price_is_gone(crm: Any, org: Org) -> None:
+    account, product = org.create("Account", Name="Buyer"), priced(org, "Discontinued")
+    lines = [{"Product2Id": product, "Quantity": 1, "UnitPrice": 1}]
+    write = creating("O-priced", AccountId=account, EffectiveDate="2026-03-09", lines=lines)
+    (key,) = done(crm, "Order", write)
+    done(crm, "Product2", updating(product, UnitPrice=None))
+    outcomes = crm.write(
+        "Order", [write, creating("O-new", AccountId=account, EffectiveDate="2026-03-09", lines=lines)]
+    )
+    again, new = outcomes.outcomes
+    assert (again.key, again.existed, again.error) == (key, True, None)
+    assert "has no price" in str(new.error)
