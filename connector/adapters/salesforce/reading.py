@@ -93,6 +93,8 @@ class Rows:
         fields = ["Id", inner.link, STAMP]
         size = self._size
         conditions = [*self._between(walk), *inner.only]
+        if path := inner.table.path(inner.link):  # those of other records need not even be listed
+            conditions.append(f"{path}.{STAMP} < {instant(since)}")
         query = select(fields, inner.table.name, conditions, f"{STAMP},Id", size)
         rows = self._query(query, everything=True)
         for row in rows[-1:]:
