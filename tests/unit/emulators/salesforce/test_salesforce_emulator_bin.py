@@ -99,6 +99,16 @@ def test_deletions_are_told_for_a_window_whose_seconds_do_not_count(org: OrgClie
     assert log(org, "deleted", "2026-11-01T09:00:00Z", "2026-11-01T09:05:00Z", "Contact").json["deletedRecords"] == []
 
 
+def test_a_window_ends_before_its_end(org: OrgClient) -> None:
+    key = org.make("Account", Name="A")
+    org.clock.advance(seconds=30)
+    org.delete(f"sobjects/Account/{key}")
+    org.clock.advance(minutes=10)
+    first = log(org, "deleted", "2026-11-01T09:00:00Z", "2026-11-01T09:01:00Z").json["deletedRecords"]
+    second = log(org, "deleted", "2026-11-01T09:01:00Z", "2026-11-01T09:02:00Z").json["deletedRecords"]
+    assert (first, [one["id"] for one in second]) == ([], [key])
+
+
 def test_the_latest_changes_are_not_covered_yet(org: OrgClient) -> None:
     key = org.make("Account", Name="A")
     answer = log(org, "updated", "2026-11-01T08:00:00Z", "2026-11-01T10:00:00Z")

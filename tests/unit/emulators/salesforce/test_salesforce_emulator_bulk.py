@@ -135,6 +135,7 @@ def test_a_load_goes_through_its_states_by_the_clock(org: OrgClient) -> None:
             "ERP_Id__c,Name\r\n1,A\r\n",
             "InvalidBatch : LineEnding is invalid on user data. Current LineEnding setting is LF",
         ),
+        ("ERP_Id__c,Name,Name\n1,A,B\n", "InvalidBatch : a column is there twice"),
         ("ERP_Id__c,Name\n1\n", "InvalidBatch : record 1 has not one value for each of 2 columns"),
         ("", "InvalidBatch : Records not found for this query"),
     ],

@@ -11,7 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from salesforce_org import OrgClient, record
+from salesforce_org import OrgClient, Shop, record
 
 from connector.emulators.salesforce.outbound import acknowledged, envelope, notification_xml
 
@@ -122,6 +122,38 @@ def test_what_was_refused_is_not_posted(posting: OrgClient, receiver: Receiver) 
     posting.collection("POST", "composite/sobjects", *rows, all_or_none=True)
     posting.post("sobjects/Account", {"Name": ""})
     assert (deliver(posting), receiver.got) == (0, [])
+
+
+def test_a_change_that_was_taken_back_is_not_posted(posting: OrgClient, receiver: Receiver) -> None:
+    key = posting.make("Account", Name="A", BillingCity="Berlin")
+    assert deliver(posting) == 1
+    posting.switch(validation_rules=[{"object": "Account", "condition": "BillingCity = null", "message": "Where?"}])
+    assert posting.patch(f"sobjects/Account/{key}", {"BillingCity": None}).status == 400
+    assert deliver(posting) == 0
+
+
+def test_a_persons_refused_delete_posts_nothing(posting: OrgClient, receiver: Receiver) -> None:
+    shop = Shop(posting)
+    shop.order()
+    posting.make("Account", Name="Child", ParentId=shop.account)
+    deliver(posting)
+    posting.host = "127.0.0.1:80"
+    headers = {"content_type": "application/x-www-form-urlencoded", "origin": "http://127.0.0.1:80"}
+    assert posting.call("POST", f"/ui/Account/{shop.account}/delete", b"", **headers).status == 400
+    posting.host = "acme.example"
+    posting.make("Contact", LastName="Nobody asked for")
+    assert deliver(posting) == 0
+
+
+def test_a_record_that_a_call_changes_twice_is_posted_once(posting: OrgClient, receiver: Receiver) -> None:
+    shop = Shop(posting)
+    order = shop.order()
+    deliver(posting)
+    posting.switch(outbound=[{"object": "Order", "url": receiver.url, "fields": ["TotalAmount"]}])
+    line = {"OrderId": order, "PricebookEntryId": shop.entry, "Quantity": 1, "UnitPrice": 2.5}
+    posting.collection("POST", "composite/sobjects", *[record("OrderItem", **line)] * 2)
+    assert deliver(posting) == 1
+    assert b"<sf:TotalAmount>5.0</sf:TotalAmount>" in receiver.got[-1]
 
 
 def test_a_message_carries_a_hundred_notifications_at_most(posting: OrgClient, receiver: Receiver) -> None:
