@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from connector.adapters.salesforce.client import SalesforceClient
 from connector.adapters.salesforce.failures import StaleSchemaError
+from connector.adapters.salesforce.kinds import BATCH
 from connector.adapters.salesforce.learning import Learned, findings, learn
 from connector.adapters.salesforce.messages import hints_of
 from connector.adapters.salesforce.preparing import prepare
 from connector.adapters.salesforce.reading import Rows
+from connector.adapters.salesforce.writing import Writer
 from connector.errors import ConfigError, ConnectorError
 from connector.model.records import Finding, Hint, Key, Op, Page, Record, Write, WriteResult
 from connector.ports import Clock, Description, Need, WebhookRequest
@@ -47,34 +49,33 @@ class SalesforceAdapter:
         return Description(objects, learned.world.principal, self._client.server_time())
 
     def changes(self, object: str, cursor: str | None) -> Page:  # noqa: A002
-        return self._with(object, lambda rows: rows.changes(cursor))
+        return self._with(object, lambda rows, _: rows.changes(cursor))
 
     def scan(self, object: str, cursor: str | None) -> Page:  # noqa: A002
-        return self._with(object, lambda rows: rows.scan(cursor))
+        return self._with(object, lambda rows, _: rows.scan(cursor))
 
     def read(self, object: str, keys: Sequence[Key]) -> Mapping[Key, Record]:  # noqa: A002
-        return self._with(object, lambda rows: rows.read(keys))
+        return self._with(object, lambda rows, _: rows.read(keys))
 
     def find(self, object: str, field: str, values: Sequence[str]) -> Sequence[Record]:  # noqa: A002
-        return self._with(object, lambda rows: rows.find(field, values))
+        return self._with(object, lambda rows, _: rows.find(field, values))
 
     def write(self, object: str, writes: Sequence[Write]) -> WriteResult:  # noqa: A002
         """A call for all of them where rows are written; for what has lines or a price, one for every 75."""
         if not writes:
             return WriteResult([])
-        most = self._rows(object).schema.capabilities.batch_write
-        if len(writes) > most or any(write.op is not writes[0].op for write in writes):
-            raise ValueError(f"a batch of {object} is at most {most} writes of one op")
         keys = [write.key for write in writes if write.op is not Op.CREATE]
-        if len(keys) != len(set(keys)):
-            raise ValueError("a batch names a record once")
-        return self._with(object, lambda rows: WriteResult(self._learned().writers[rows.kind.name].write(writes)))
+        if len(writes) > BATCH or len(keys) != len(set(keys)) or any(write.op is not writes[0].op for write in writes):
+            raise ValueError(f"a batch of {object} is at most {BATCH} writes of one op, no two on one record")
+        outcomes = self._with(object, lambda _, writer: writer.write(writes))
+        if any(isinstance(outcome.error, StaleSchemaError) for outcome in outcomes):
+            self._forget()
+        return WriteResult(outcomes)
 
     def check(self) -> Sequence[Finding]:
         """Reachability and calls left; then per object whether it is there, and which field or right is missing."""
         try:
-            with self._lock:
-                self._known = None
+            self._forget()
             learned = self._learned()
             most, left = self._client.limits()
         except ConnectorError as error:
@@ -90,8 +91,7 @@ class SalesforceAdapter:
         tables = {kind.name: (kind.table, kind.inner.table if kind.inner else None) for kind in kinds}
         found = prepare(self._client, tables, needs, make=make)
         if make:
-            with self._lock:
-                self._known = None
+            self._forget()
         return found
 
     def hints(self, request: WebhookRequest) -> Sequence[Hint]:
@@ -122,18 +122,17 @@ class SalesforceAdapter:
                 self._until = now + DAY
             return self._known
 
-    def _rows(self, name: str) -> Rows:
-        rows = self._learned().rows
-        if name not in rows:
-            raise ConfigError(f"{self._system} has no object `{name}`; it has: {', '.join(sorted(rows))}.")
-        return rows[name]
-
-    def _with(self, name: str, go: Callable[[Rows], T]) -> T:
+    def _with(self, name: str, go: Callable[[Rows, Writer], T]) -> T:
         """A field that is there no more: what was learned of the org is learned again next time."""
-        rows = self._rows(name)
+        learned = self._learned()
+        if name not in learned.rows:
+            raise ConfigError(f"{self._system} has no object `{name}`; it has: {', '.join(sorted(learned.rows))}.")
         try:
-            return go(rows)
+            return go(learned.rows[name], learned.writers[name])
         except StaleSchemaError:
-            with self._lock:
-                self._known = None
+            self._forget()
             raise
+
+    def _forget(self) -> None:
+        with self._lock:
+            self._known = None

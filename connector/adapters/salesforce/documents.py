@@ -3,17 +3,22 @@
 A line of an order or an opportunity names its product through the entry of a price book, once and for all. When an
 order is activated its lines and its price book are frozen. Lines come in the order they were made in, those of an
 invoice by their number.
+
+Keys of lines in another system often count within their document, and the fields that hold them are unique in the whole
+org: such a field holds `document|line`, as the contract has it for entries of price books, and shows the line's part.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote, unquote
 
 from connector.adapters.salesforce.client import Node, Row, SalesforceClient
 from connector.adapters.salesforce.entries import CURRENCY, Entries
-from connector.adapters.salesforce.kinds import Change, Inner, Kind, World, written
+from connector.adapters.salesforce.kinds import MOST_NODES, Change, Inner, Kind, World, written
 from connector.adapters.salesforce.prices import same_currency
 from connector.adapters.salesforce.soql import identity
 from connector.adapters.salesforce.table import Table
@@ -26,7 +31,8 @@ ENTRY_ID = "PricebookEntryId"
 BOOK = "Pricebook2Id"
 STATUS = "Status"
 NUMBER = "Line_Number__c"
-MOST_NODES = 500
+SHORT = 40
+"""Characters of a document's key that are taken as they are into the keys of its lines, which have 80."""
 
 
 class Document(Kind):
@@ -38,6 +44,8 @@ class Document(Kind):
         self.inner = Inner(lines, link)
         self.priced = lines.has(ENTRY_ID)
         self.numbered = NUMBER in lines.columns
+        columns = lines.columns.values()
+        self.keys = frozenset(one.name for one in columns if one.unique and one.external_id and one.kind == "text")
         hidden = {link, ENTRY_ID}
         self.line_columns = [name for name in lines.columns if name not in hidden]
         super().__init__(table, world)
@@ -61,7 +69,9 @@ class Document(Kind):
         return {**fields, LINES: [self.line(one) for one in self.ordered(inside)]}
 
     def line(self, row: Row) -> dict[str, Any]:
-        return {"id": identity(row["Id"]), **self.inner.table.shown(row, self.line_columns)}
+        fields = self.inner.table.shown(row, self.line_columns)
+        own = {name: line_key(fields[name]) for name in self.keys if fields[name] is not None}
+        return {"id": identity(row["Id"]), **fields, **own}
 
     def ordered(self, inside: Sequence[Row]) -> list[Row]:
         """A line without a number comes last."""
@@ -135,17 +145,19 @@ class Document(Kind):
         for number, key in enumerate(key for key in there if key not in kept):
             yield client.node("DELETE", table, key, None, f"gone{number}")
         link = {self.inner.link: "@{root.id}" if change.create else str(row["Id"])}
+        document = str(row["Id"]) if not change.create else _named(change)
         for number, line in enumerate(wanted):
             if "id" not in line:
-                yield client.node(
-                    "POST",
-                    table,
-                    None,
-                    {**link, **self._entered(line, {**row, **change.root}, prices)},
-                    f"line{number}",
-                )
+                body = {**link, **self._entered(line, {**row, **change.root}, prices)}
+                yield client.node("POST", table, None, self._keyed(body, document), f"line{number}")
             elif body := self._differing(line, self.line(there[line["id"]])):
-                yield client.node("PATCH", table, line["id"], body, f"line{number}")
+                yield client.node("PATCH", table, line["id"], self._keyed(body, document), f"line{number}")
+
+    def _keyed(self, body: dict[str, Any], document: str) -> dict[str, Any]:
+        """With keys of lines that no other document's lines have. Raises RejectedError."""
+        columns = self.inner.table.columns
+        keys = {name: f"{document}|{quote(body[name], safe=' /')}" for name in self.keys if body.get(name)}
+        return {**body, **{name: columns[name].written(key, f"lines.{name}") for name, key in keys.items()}}
 
     def _entered(self, line: Mapping[str, Any], row: Mapping[str, Any], prices: Entries) -> dict[str, Any]:
         """A new line, its product named as Salesforce wants it. row: the record as it will be."""
@@ -182,6 +194,17 @@ class Document(Kind):
             else:
                 last = int(last) + 1
                 yield {**line, NUMBER: last}
+
+
+def _named(change: Change) -> str:
+    """What a new document is called in the keys of its lines: as its own key, if that is short."""
+    name = quote(change.external[1] if change.external else change.token, safe=" /")
+    return name if len(name) <= SHORT else hashlib.blake2b(name.encode(), digest_size=10).hexdigest()
+
+
+def line_key(value: str) -> str:
+    """The line's part of a key. One without a document's part is whole."""
+    return unquote(value.rpartition("|")[2]) if "|" in value else value
 
 
 class Order(Document):

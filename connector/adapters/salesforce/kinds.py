@@ -27,11 +27,17 @@ MOST_READ = 400
 BATCH = 200
 """Rows of one write: what a collection takes."""
 
+MOST_NODES = 500
+"""Requests of all graphs of one call."""
+
 ROOT = "root"
 """What the row itself is called within a graph."""
 
 CONCURRENCY = 5
 """Calls at a time: what a small org may have running for 20 s or more."""
+
+PERSON = "IsPersonAccount"
+"""Only there where person accounts are switched on."""
 
 _digested = msgspec.json.Encoder(decimal_format="string", order="deterministic")
 _bodies = msgspec.json.Decoder(float_hook=Decimal)
@@ -62,12 +68,13 @@ class Inner:
 @dataclass(frozen=True, slots=True)
 class Change:
     """A body, checked. root: fields of the row itself. inside: what is written beside it (`lines`, a price), if
-    anything. create: whether the record is new. external: the key it is found by."""
+    anything. create: whether the record is new. external: the key it is found by. token: of the write."""
 
     root: dict[str, Any]
     inside: Mapping[str, Any]
     create: bool
     external: tuple[str, str] | None = None
+    token: str = ""
 
 
 class Kind:
@@ -152,7 +159,7 @@ class Kind:
             body = {**body, external[0]: external[1]}
         try:
             root, inside = self.parted(body, create=create)
-            return Change(self._written(root, create=create), inside, create, external)
+            return Change(self._written(root, create=create), inside, create, external, write.token)
         except RejectedError as error:
             raise RejectedError(f"{self.name}: {error}") from None
 
@@ -174,6 +181,17 @@ class Kind:
     def needs(self, change: Change) -> set[str]:
         """The products whose prices have to be known for it."""
         return set()
+
+
+class Party(Kind):
+    """Accounts and contacts, which in some orgs may be both at once. Where no org setting lets them, none is."""
+
+    def described(self) -> Sequence[FieldSchema]:
+        found = super().described()
+        return found if PERSON in self.table.columns else [*found, FieldSchema(PERSON, "boolean", writable=False)]
+
+    def shown(self, row: Row, inside: Sequence[Row]) -> dict[str, Any]:
+        return {PERSON: False, **super().shown(row, inside)}
 
 
 def written(table: Table, name: str, value: Any, *, create: bool, above: str = "") -> Any:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from connector.adapters.salesforce.client import SalesforceClient
 from connector.adapters.salesforce.documents import BOOK, Document, Order
 from connector.adapters.salesforce.entries import CURRENCY, ENTRY
-from connector.adapters.salesforce.kinds import Kind, World
+from connector.adapters.salesforce.kinds import Kind, Party, World
 from connector.adapters.salesforce.prices import Product
 from connector.adapters.salesforce.reading import Rows
 from connector.adapters.salesforce.soql import identity, select
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 LINES = {"Order": ("OrderItem", "OrderId"), "Opportunity": ("OpportunityLineItem", "OpportunityId")}
 PRICED = ("Product2", *LINES)
+PARTIES = ("Account", "Contact")
 LINE_KEY = "ERP_Line_Id__c"
 
 
@@ -90,6 +91,8 @@ def _world(client: SalesforceClient, org: _Org, settings: SalesforceSettings, *,
 def _kind(name: str, org: _Org, settings: SalesforceSettings, world: World) -> Kind:
     table = org.table(name)
     assert table is not None
+    if name in PARTIES:
+        return Party(table, world)
     if name == "Product2":
         return Product(table, world, org.table(ENTRY))
     child, link = LINES.get(name, ("", ""))

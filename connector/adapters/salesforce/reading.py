@@ -93,6 +93,8 @@ class Rows:
         fields = ["Id", inner.link, STAMP]
         size = self._size
         conditions = [*self._between(walk), *inner.only]
+        if path := inner.table.path(inner.link):  # those of other records need not even be listed
+            conditions.append(f"{path}.{STAMP} < {instant(since)}")
         query = select(fields, inner.table.name, conditions, f"{STAMP},Id", size)
         rows = self._query(query, everything=True)
         for row in rows[-1:]:
@@ -175,14 +177,14 @@ class Rows:
         return self._query(query, everything=everything)
 
     def _query(self, soql: str, *, everything: bool) -> list[Row]:
+        return self._queries([(soql, everything)])[0]
+
+    def _queries(self, asked: Sequence[tuple[str, bool]]) -> list[list[Row]]:
         try:
-            return self._client.query(soql, everything=everything)
+            return self._client.queries(asked)
         except ShrinkError:
             self._size = max(LEAST, self._size // 2)
             raise
-
-    def _queries(self, asked: Sequence[tuple[str, bool]]) -> list[list[Row]]:
-        return self._client.queries(asked)
 
     def _completed(self, rows: Sequence[Row]) -> list[Whole]:
         """Rows of a page with their other fields, and what is inside those that are live."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from connector.adapters.salesforce.soql import grouped, identity, instant, read_instant, text
+from connector.adapters.salesforce.soql import LITERAL, grouped, identity, instant, read_instant, text
 from connector.errors import RejectedError
 from connector.ports import FieldSchema
 
@@ -61,6 +61,7 @@ class Column(msgspec.Struct, rename="camel"):
     restricted_picklist: bool = False
     picklist_values: list[_Choice] = []
     reference_to: list[str] = []
+    relationship_name: str | None = None
 
     @property
     def kind(self) -> str:
@@ -96,7 +97,7 @@ class Column(msgspec.Struct, rename="camel"):
             case "text" if self.type in _IDS:
                 return text(value) if identity(value) else None
             case "text":
-                return text(value) if value and (not self.length or len(value) <= self.length) else None
+                return text(value) if value and len(value) <= min(self.length or LITERAL, LITERAL) else None
             case "boolean":
                 return value if value in ("true", "false") else None
             case _:
@@ -183,6 +184,10 @@ class Table:
         """The field that points to that object, the required one where there are several."""
         found = [one for one in self.columns.values() if table in one.reference_to]
         return min(found, key=lambda one: one.nillable).name if found else None
+
+    def path(self, link: str) -> str | None:
+        """What a field that points to another object is called in paths through it."""
+        return self._all[link].relationship_name if link in self._all else None
 
     def shown(self, row: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
         return {name: self.columns[name].shown(row.get(name)) for name in names}

@@ -14,14 +14,13 @@ from typing import Any, TypeAlias
 from connector.adapters.salesforce.client import GraphResult, Node, RowResult, SalesforceClient
 from connector.adapters.salesforce.entries import Entries, entries
 from connector.adapters.salesforce.failures import DUPLICATE, Problem, row_error
-from connector.adapters.salesforce.kinds import ROOT, Change, Kind
+from connector.adapters.salesforce.kinds import MOST_NODES, ROOT, Change, Kind
 from connector.adapters.salesforce.reading import Rows, Whole
 from connector.adapters.salesforce.soql import identity, is_key
 from connector.adapters.salesforce.table import DELETED, MASTER, Table
 from connector.errors import ConnectorError, NotFoundError, RejectedError, TransientError, UncertainError
-from connector.model.records import Key, Op, Outcome, Record, Write
+from connector.model.records import Key, Op, Outcome, Write
 
-MOST_NODES = 500
 MOST_GRAPHS = 75
 MOST_REFUSALS = 16
 """Whole calls that may be refused before a batch is left for another time: each costs a call."""
@@ -39,11 +38,11 @@ class Item:
 
 @dataclass(slots=True)
 class _Done:
-    """outcomes: by place. taken: creates that met a value somebody has already. twins: creates whose external key is
-    that of an earlier one, by place."""
+    """outcomes: by place. taken: creates that may have been done before, with what they are refused for if not. twins:
+    creates whose external key is that of an earlier one, by place."""
 
     outcomes: dict[int, Outcome] = field(default_factory=dict)
-    taken: list[tuple[Item, Sequence[Problem]]] = field(default_factory=list)
+    taken: list[tuple[Item, ConnectorError]] = field(default_factory=list)
     twins: dict[int, int] = field(default_factory=dict)
 
 
@@ -114,7 +113,7 @@ class Writer:
             try:
                 item.nodes = self._nodes(item, there.get(item.write.key or ""), prices)
             except (RejectedError, NotFoundError) as error:
-                done.outcomes[item.number] = Outcome(item.write.key, None, error)
+                self._refused(item, error, done)
                 continue
             if item.nodes:
                 ready.append(item)
@@ -204,35 +203,39 @@ class Writer:
     def _failed(self, item: Item, problems: Sequence[Problem], done: _Done, *, ref: str = ROOT) -> None:
         """ref: the node that was refused. What is gone beside the record itself is a refusal, not its end."""
         create = item.write.op is Op.CREATE
-        if create and ref == ROOT and item.change and item.change.external and _is_taken(problems):
-            done.taken.append((item, problems))
-            return
         error = row_error(self._client.place, problems, create=create or ref != ROOT)
-        done.outcomes[item.number] = Outcome(item.write.key, None, error)
+        if ref == ROOT and any(problem.code == DUPLICATE for problem in problems):
+            self._refused(item, error, done)
+        else:
+            done.outcomes[item.number] = Outcome(item.write.key, None, error)
+
+    def _refused(self, item: Item, error: ConnectorError, done: _Done) -> None:
+        """A create that has been done before is refused for that, or for what has changed since."""
+        if item.change and item.change.external:
+            done.taken.append((item, error))
+        else:
+            done.outcomes[item.number] = Outcome(item.write.key, None, error)
 
     # ------------------------------------------------------------------------------------------------ afterwards
 
     def _found_again(self, done: _Done) -> None:
-        """Creates that met a taken value are those of the record that has their external key."""
-        wanted: dict[str, list[tuple[Item, Sequence[Problem]]]] = {}
-        for item, problems in done.taken:
-            assert item.change is not None
-            assert item.change.external is not None
-            wanted.setdefault(item.change.external[0], []).append((item, problems))
+        """Creates that were done before are those of the record that has their external key."""
+        wanted: dict[str, list[tuple[Item, ConnectorError, str]]] = {}
+        for item, refusal in done.taken:
+            if item.change and item.change.external:
+                name, value = item.change.external
+                wanted.setdefault(name, []).append((item, refusal, value))
         for name, some in wanted.items():
-            values = [item.change.external[1] for item, _ in some if item.change and item.change.external]
             try:
-                found = {str((one.fields or {})[name]): one for one in self._rows.find(name, values)}
+                found = {str((one.fields or {})[name]): one for one in self._rows.find(name, [one[2] for one in some])}
             except ConnectorError as error:
-                done.outcomes.update((item.number, Outcome(None, None, error)) for item, _ in some)
+                done.outcomes.update((item.number, Outcome(None, None, error)) for item, _, _ in some)
                 continue
-            for (item, problems), value in zip(some, values, strict=True):
-                done.outcomes[item.number] = self._existing(found.get(value), problems)
-
-    def _existing(self, record: Record | None, problems: Sequence[Problem]) -> Outcome:
-        if record is None:
-            return Outcome(None, None, row_error(self._client.place, problems, create=True))
-        return Outcome(record.key, record, existed=True)
+            for item, refusal, value in some:
+                there = found.get(value)
+                done.outcomes[item.number] = (
+                    Outcome(there.key, there, existed=True) if there else Outcome(None, None, refusal)
+                )
 
 
 def _payloads(items: Sequence[Item]) -> Iterator[list[Item]]:
@@ -252,7 +255,3 @@ def _payloads(items: Sequence[Item]) -> Iterator[list[Item]]:
 def _as_row(item: Item, result: GraphResult) -> RowResult:
     key: Key | None = item.write.key or result.ids.get(ROOT)
     return RowResult(True, [], key)
-
-
-def _is_taken(problems: Sequence[Problem]) -> bool:
-    return any(problem.code == DUPLICATE for problem in problems)

@@ -337,3 +337,34 @@ def test_a_field_that_was_made_and_is_hidden_is_named_with_the_right_that_is_mis
         (finding,) = crm.prepare(need, make=True)
         assert not finding.ok
         assert "Contact.Hidden__c" in finding.detail
+
+
+def test_lines_of_two_documents_may_have_the_same_key(crm: Any, org: Org) -> None:
+    account, product = org.create("Account", Name="Buyer"), priced(org, "Bracket")
+    base = {"AccountId": account, "EffectiveDate": "2026-03-09"}
+    line = {"Product2Id": product, "Quantity": 1, "UnitPrice": 1, "ERP_Line_Id__c": "L|1%"}
+    long = "x" * 60
+    keys = done(crm, "Order", *(creating(one, **base, lines=[line]) for one in ("SO-1", "SO-2", long)))
+    for key in keys:
+        (there,) = shown(crm, "Order", key)["lines"]
+        assert there["ERP_Line_Id__c"] == "L|1%"
+        done(crm, "Order", updating(key, lines=[{"id": there["id"], "Quantity": 2}, {**line, "ERP_Line_Id__c": "L-2"}]))
+        assert [one["ERP_Line_Id__c"] for one in shown(crm, "Order", key)["lines"]] == ["L|1%", "L-2"]
+    kept = {
+        row["ERP_Line_Id__c"] for row in org.rows(f"SELECT ERP_Line_Id__c FROM OrderItem WHERE OrderId = '{keys[0]}'")
+    }
+    assert kept == {"SO-1|L%7C1%25", f"{keys[0]}|L-2"}
+
+
+def test_an_order_that_was_made_is_found_again_though_its_price_is_gone(crm: Any, org: Org) -> None:
+    account, product = org.create("Account", Name="Buyer"), priced(org, "Discontinued")
+    lines = [{"Product2Id": product, "Quantity": 1, "UnitPrice": 1}]
+    write = creating("O-priced", AccountId=account, EffectiveDate="2026-03-09", lines=lines)
+    (key,) = done(crm, "Order", write)
+    done(crm, "Product2", updating(product, UnitPrice=None))
+    outcomes = crm.write(
+        "Order", [write, creating("O-new", AccountId=account, EffectiveDate="2026-03-09", lines=lines)]
+    )
+    again, new = outcomes.outcomes
+    assert (again.key, again.existed, again.error) == (key, True, None)
+    assert "has no price" in str(new.error)

@@ -158,7 +158,7 @@ def _compare(scope: Scope, condition: Compare, parameters: list[Any]) -> str:
         if condition.operator not in ("=", "!="):
             raise refusal("INVALID_QUERY_FILTER_OPERATOR", f"operator {condition.operator} cannot be used with null")
         return f"({column} IS {'NOT ' if condition.operator == '!=' else ''}NULL)"
-    if found.type in ("id", "reference", "boolean") and condition.operator not in ("=", "!="):
+    if found.type in ("reference", "boolean") and condition.operator not in ("=", "!="):
         raise refusal("INVALID_QUERY_FILTER_OPERATOR", f"invalid operator on {found.type} field: {found.name}")
     parameters.append(value)
     left, mark = _sides(found, column, [value])

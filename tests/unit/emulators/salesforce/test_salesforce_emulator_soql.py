@@ -114,7 +114,6 @@ def test_a_condition_finds_its_records(people: OrgClient, condition: str, names:
         ("SELECT Id, (SELECT Id FROM Contact) FROM Account", "INVALID_TYPE"),
         ("SELECT Id FROM Account WHERE Id = 'nonsense'", "INVALID_QUERY_FILTER_OPERATOR"),
         ("SELECT Id FROM Account WHERE Id = '001D000000IRFmaIAA'", "INVALID_QUERY_FILTER_OPERATOR"),
-        ("SELECT Id FROM Account WHERE Id > '001D000000IRFma'", "INVALID_QUERY_FILTER_OPERATOR"),
         ("SELECT Id FROM Account WHERE AnnualRevenue LIKE '1%'", "INVALID_QUERY_FILTER_OPERATOR"),
         ("SELECT Id FROM Account WHERE Name < null", "INVALID_QUERY_FILTER_OPERATOR"),
         ("SELECT Id FROM Account OFFSET 2001", "NUMBER_OUTSIDE_VALID_RANGE"),
