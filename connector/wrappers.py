@@ -107,7 +107,7 @@ class Budgeted(Chunked):
     """Each call waits for its turn in the budget and is counted; a wish of the system for quiet holds all of them.
 
     essential: for recovery and verification, which may use the day's reserve. The description is asked for once.
-    Raises TransientError beyond the budget. `check` counts as one call, whatever it looks at.
+    Raises TransientError beyond the budget. A call through the port that takes several on the wire counts as those.
     """
 
     def __init__(self, inner: Adapter, budget: Budget, *, essential: bool = False) -> None:

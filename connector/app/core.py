@@ -126,13 +126,14 @@ class App:
 
         place = (system, read_only, essential)
         if place not in self._stacks:
-            raw = self._raw(system)
+            raw = self.raw(system)
             self._stacks[place] = standard(
                 raw, self.budget(system), self.clock, essential=essential, read_only=read_only
             )
         return self._stacks[place]
 
-    def _raw(self, system: str) -> Adapter:
+    def raw(self, system: str) -> Adapter:
+        """The adapter of a system itself, without pace, retries and log."""
         if system not in self._adapters:
             entry = self.config.systems[system]
             spec = discover()[entry.adapter]

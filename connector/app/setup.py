@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -96,7 +96,8 @@ def _lines(model: type[BaseModel], prefix: str, indent: str) -> Iterable[str]:
     for field, info in model.model_fields.items():
         if not info.is_required():
             continue
-        inner = info.annotation
+        ways = get_args(info.annotation) or (info.annotation,)
+        inner = ways[0]  # of several ways to sign in the first is the common one
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             yield f"{indent}{field}:"
             yield from _lines(inner, prefix, indent + "  ")

@@ -1,4 +1,4 @@
-"""The commands around the work: init, check, mapping, reference, demo."""
+"""The commands around the work: init, check, setup, mapping, reference, demo."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
-from connector.cli.common import CONFIG, DONE, ERROR, ConfigOption, JsonOption, opened
+from connector.cli.common import CONFIG, DIFFERENT, DONE, ERROR, ConfigOption, JsonOption, opened
 from connector.cli.output import emit, say, table
 from connector.errors import ConfigError
 from connector.model.records import Finding
+from connector.ports import Need
 
 mapping = typer.Typer(help="Mapping files: how one kind of system shows one entity.", no_args_is_help=True)
 
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
     app.command()(demo)
     app.command()(init)
     app.command()(check)
+    app.command()(setup)
     app.add_typer(mapping, name="mapping")
     app.command()(reference)
 
@@ -116,6 +118,50 @@ def _show_findings(rows: list[Finding]) -> None:
 
 def _say_whether(failed: list[str]) -> None:
     say("All is well." if not failed else f"{len(failed)} to fix.")
+
+
+# ---------------------------------------------------------------------------------------------------- setup
+
+
+def setup(
+    system: Annotated[str, typer.Argument(help="Which system, by its name in the configuration.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Make them without asking.")] = False,
+    config: ConfigOption = CONFIG,
+    json: JsonOption = False,
+) -> int:
+    """Make the fields there that the mappings name and the system lacks; what is there is left as it is."""
+    from connector.app.preparing import prepare
+
+    with opened(config, quiet=True) as app:
+        found = prepare(app, system, make=False)
+        made = bool(found) and (yes or _agreed(system, found, json=json))
+        if made:
+            found = prepare(app, system, make=True)
+    ok = all(finding.ok for _, finding in found)
+    if json:
+        emit({"ok": ok, "made": made, "needs": [{"need": need, "finding": finding} for need, finding in found]})
+    elif made:
+        _show_findings([finding for _, finding in found])
+    elif not found:
+        say(f"Every field that the mappings name is there in {system}.")
+    if not ok:
+        return ERROR
+    return DONE if made or not found else DIFFERENT
+
+
+def _agreed(system: str, found: list[tuple[Need, Finding]], *, json: bool) -> bool:
+    """Shows what is missing and asks; never where nobody can answer."""
+    if json:
+        return False
+    rows = [[need.object, need.name, need.type, finding.detail] for need, finding in found]
+    table(["object", "field", "type", "finding"], rows)
+    if not sys.stdin.isatty():
+        say("Nothing was made. Make them with --yes.")
+        return False
+    return bool(typer.confirm(f"Make them in {system}?", err=True))
+
+
+# -------------------------------------------------------------------------------------------------- mapping
 
 
 @mapping.command("check")

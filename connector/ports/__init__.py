@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from connector.ports.adapter import Adapter, Capabilities, Description, FieldSchema, ObjectSchema, WebhookRequest
+from connector.ports.adapter import (
+    Adapter,
+    Capabilities,
+    Description,
+    FieldSchema,
+    Need,
+    ObjectSchema,
+    Preparable,
+    WebhookRequest,
+)
 from connector.ports.spool import Found, Spool
 from connector.ports.store import Store, Tx, Vault
 
@@ -15,7 +24,9 @@ __all__ = [
     "Description",
     "FieldSchema",
     "Found",
+    "Need",
     "ObjectSchema",
+    "Preparable",
     "Spool",
     "Store",
     "Tx",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from connector.model.records import Finding, Hint, Key, Page, Record, Write, WriteResult
 
@@ -119,3 +119,31 @@ class Adapter(Protocol):
 
     def hints(self, request: WebhookRequest) -> Sequence[Hint]:
         """The keys a webhook names. Raises DeniedError when the signature is missing, wrong or too old."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A field that the mappings name, as a system has to have it.
+
+    object, name: the system's own; `lines.` before the name of a field of a line. type: text, note, decimal, money,
+    price, integer, date, instant, boolean, enum or ref (a reference to `target`, an object). choices: of an enum, the
+    system's own words. unique: it holds the key of the record in the other system.
+    """
+
+    object: str
+    name: str
+    type: str
+    choices: Sequence[str] = ()
+    target: str | None = None
+    unique: bool = False
+
+
+@runtime_checkable
+class Preparable(Protocol):
+    """An adapter whose system can be given the fields it lacks."""
+
+    def prepare(self, needs: Sequence[Need], *, make: bool) -> Sequence[Finding]:
+        """One finding a need, in order: there, made, or what stands in the way. make False: whether it can be made.
+
+        Made twice is made once; what is there in another shape is reported, never changed.
+        """

@@ -11,6 +11,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -71,14 +72,19 @@ class Budget:
 
     @contextmanager
     def call(self, kind: str, *, essential: bool = False) -> Iterator[None]:
-        """The block makes one call: waits for its turn, counts it under `kind`.
+        """The block makes one call, or a few that belong together: each waits for its turn and counts under `kind`.
 
         essential: recovery and verification; may use the reserve. Raises TransientError, with the seconds until it is
-        worth trying, when the day's calls are used up or the wait would be longer than `patience`.
+        worth trying, when the day's calls are used up or the wait would be longer than `patience`. What `exchange`
+        announces within the block beyond the first call is asked for its turn only: what was begun is ended.
         """
         with self._slots or nullcontext():  # before the turn: a turn that waits for a slot would be late, and bunch
             self._wait(kind, essential)
-            yield
+            before = _turns.set(_Turns(self, kind))
+            try:
+                yield
+            finally:
+                _turns.reset(before)
 
     def hold(self, seconds: float) -> None:
         """The system asked for quiet: no call of anyone for that long."""
@@ -106,11 +112,11 @@ class Budget:
             self._forget(self._clock.now())
             return self._left(essential)
 
-    def _wait(self, kind: str, essential: bool) -> None:
+    def _wait(self, kind: str, essential: bool, *, begun: bool = False) -> None:
         with self._lock:
             now = self._clock.now()
             self._forget(now)
-            left = self._left(essential)
+            left = None if begun else self._left(essential)
             if left is not None and left <= 0:
                 raise TransientError(self._used_up(essential), self._until_free(now))
             turn = self._turn(now)
@@ -174,3 +180,30 @@ class Budget:
         used, limit = self._own + self._others, self.limits.calls_per_day
         kept = "" if essential else f" but the reserve of {self.limits.reserve:.0%}"
         return f"{self.system}: {used} of {limit} calls a day are used, all{kept}; the rest waits for free calls."
+
+
+class _Turns:
+    """The exchanges of one block of `Budget.call`. The first one has its turn already."""
+
+    def __init__(self, budget: Budget, kind: str) -> None:
+        self._budget = budget
+        self._kind = kind
+        self._first = True
+
+    def next(self) -> None:
+        if not self._first:
+            self._budget._wait(self._kind, essential=True, begun=True)
+        self._first = False
+
+
+_turns: ContextVar[_Turns | None] = ContextVar("turns", default=None)
+
+
+def exchange() -> None:
+    """A request is about to go out: within `Budget.call` it waits for its turn and is counted.
+
+    Raises TransientError where the system asked for a longer quiet than the budget's patience.
+    """
+    turns = _turns.get()
+    if turns is not None:
+        turns.next()

@@ -22,7 +22,8 @@ from connector.errors import ConfigError, ConnectorError, DeniedError
 from connector.ports import Clock
 from connector.rest import failures
 from connector.rest.auth import Anonymous, Auth, Headers
-from connector.rest.failures import Place, ReadError, Said, read_error
+from connector.rest.budget import exchange
+from connector.rest.failures import Place, ReadError, Said, StatusError, read_error
 
 T = TypeVar("T")
 
@@ -76,33 +77,39 @@ class RestClient:
         auth: Auth | None = None,
         options: Options | None = None,
         read_error: ReadError = read_error,
+        status_error: StatusError = failures.status_error,
         observe: Callable[[Mapping[str, str]], None] | None = None,
     ) -> None:
         """url: scheme, host, port and a path that every call starts with. Raises ConfigError for an unusable one.
 
+        read_error, status_error: how this kind of system words its errors, and what its statuses mean.
         observe: gets the headers of every answer, whatever its status (usage counters).
         """
         options = options or Options()
-        base = _base(system, url)
-        self.place = Place(system, f"{base.scheme}://{base.netloc.decode('ascii')}")
+        self._system = system
         self._clock = clock
         self._auth = auth or Anonymous()
         self._read_error = read_error
+        self._status_error = status_error
         self._observe = observe
         self._timeout = options.timeout
-        self._base = base
-        self._prefix = base.raw_path.split(b"?")[0].rstrip(b"/").decode("ascii")
+        self.move(url)
         self._transport = _transport(self.place, options)
         seconds = dict.fromkeys(("connect", "read", "write", "pool"), options.timeout)
         self._extensions = {"timeout": seconds}
         fixed = {
-            "Host": base.netloc.decode("ascii"),
             "Accept": "application/json",
             "Accept-Encoding": "gzip",
             "User-Agent": "connector",
         }
         self._fixed = [(k.encode("ascii"), v.encode("latin-1")) for k, v in {**fixed, **options.headers}.items()]
         self._decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+    def move(self, url: str) -> None:
+        """From now on calls go to this address: some systems tell it with each token. Raises ConfigError."""
+        base = _base(self._system, url)
+        self.place = Place(self._system, f"{base.scheme}://{base.netloc.decode('ascii')}")
+        self._target = (base, base.raw_path.split(b"?")[0].rstrip(b"/").decode("ascii"))
 
     def get(self, path: str, shape: type[T], query: Sequence[tuple[str, str]] = ()) -> T:
         """GET, decoded to `shape`; numbers with a fraction come as Decimal where the shape leaves the type open."""
@@ -163,19 +170,21 @@ class RestClient:
         headers: Mapping[str, str] | None,
         credentials: Headers,
     ) -> httpx.Request:
-        target = self._prefix + path
+        base, prefix = self._target
+        target = prefix + path
         if query:
             target += "?" + urlencode(query)
-        fields = [*self._fixed, *credentials]
-        if body is not None:
+        fields = [(b"Host", base.netloc), *self._fixed, *credentials]
+        if body is not None and "Content-Type" not in (headers or {}):
             fields.append((b"Content-Type", b"application/json"))
         if headers:
             fields.extend((name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items())
-        url = self._base.copy_with(raw_path=target.encode("ascii"))
+        url = base.copy_with(raw_path=target.encode("ascii"))
         return httpx.Request(method, url, headers=fields, content=body, extensions=self._extensions)
 
     def _exchange(self, request: httpx.Request, *, write: bool) -> Answer:
-        """One round trip; any status. The transport's exceptions end here."""
+        """One round trip, in its turn of the budget; any status. The transport's exceptions end here."""
+        exchange()
         try:
             response = self._transport.handle_request(request)
             try:
@@ -219,7 +228,7 @@ class RestClient:
             said = _without_secrets(said, credentials)
         html = failures.looks_like_html(answer.headers.get("content-type", ""), answer.body)
         after = failures.retry_after(answer.headers.get("retry-after"), self._clock.now())
-        return failures.status_error(self.place, answer.status, said, write=write, html=html, after=after)
+        return self._status_error(self.place, answer.status, said, write=write, html=html, after=after)
 
 
 def _without_secrets(said: Said, credentials: Headers) -> Said:

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from typing import Protocol
 
 import msgspec
 
@@ -132,6 +133,14 @@ def status_error(
     if status == 412:
         return StaleError(f"{place} has a newer version of the record{words}.")
     return RejectedError(f"{place} refuses it (status {status}{words}).")
+
+
+class StatusError(Protocol):
+    """`status_error`, or what one kind of system has in its place: most of it the same, some statuses its own."""
+
+    def __call__(
+        self, place: Place, status: int, said: Said | None, *, write: bool, html: bool, after: float | None
+    ) -> ConnectorError: ...
 
 
 def item_error(place: Place, status: int, said: Said | None, *, after: float | None = None) -> ConnectorError:

@@ -24,10 +24,11 @@ ALLOWED = re.compile(
     r"|ignore, archive, propagate or ask|ignore \| archive \| propagate \| ask"
     r"|job_title|job title"  # what a person does for a living
     r"|build-backend"
+    r"|`archived`|archived_every"  # HubSpot's word for what is in its recycle bin, and the setting named after it
     r"|`[A-Za-z_.]*(Job|Backend|Stream|Transform|Snapshot)[A-Za-z_.()]*`"  # a class of a library, named as code
 )
 # A name that is fixed by somebody else's interface, with whose it is.
-ALLOWED_NAMES = {"job_title": "a field of contacts"}
+ALLOWED_NAMES = {"job_title": "a field of contacts", "archived_every": "HubSpot's list of `archived` records"}
 
 
 def found_in(prose: str) -> list[str]:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import msgspec
@@ -48,7 +48,6 @@ def parser(system: str) -> argparse.ArgumentParser:
         prog=f"python -m connector.reference.{system}", description=f"Serves the {system}."
     )
     parser.add_argument("--db", required=True, help="file of the database; made when it is not there")
-    parser.add_argument("--port", type=int, default=0, help="0 (default) picks a free one")
     parser.add_argument("--token", action="append", default=[], metavar="PRINCIPAL=SECRET", help="may be repeated")
     parser.add_argument("--rate", type=float, help="calls per second and principal (default: no limit)")
     parser.add_argument("--daily-limit", type=int, help="calls per day and principal (default: no limit)")
@@ -56,11 +55,17 @@ def parser(system: str) -> argparse.ArgumentParser:
     parser.add_argument("--idempotency", choices=("on", "off"), default="on")
     parser.add_argument("--conditional", choices=("on", "off"), default="on")
     parser.add_argument("--peer-url", help="address of the other system, for links between the pages")
-    parser.add_argument("--port-file", help="file the port is written to when the application listens")
-    parser.add_argument("--exit-with-parent", action="store_true", help="end when standard input ends")
+    add_listening(parser)
     if system == "erp":
         parser.add_argument("--auto-confirm", choices=("on", "off"), default="on")
     return parser
+
+
+def add_listening(parser: argparse.ArgumentParser) -> None:
+    """The options that `listen` reads."""
+    parser.add_argument("--port", type=int, default=0, help="0 (default) picks a free one")
+    parser.add_argument("--port-file", help="file the port is written to when the application listens")
+    parser.add_argument("--exit-with-parent", action="store_true", help="end when standard input ends")
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
@@ -88,6 +93,22 @@ def main(system: str, create_app: Callable[[Settings], Application], arguments: 
     except Exception as error:
         print(f"{system}: cannot open {options.db}: {error}", file=sys.stderr)  # noqa: T201
         return 1
+    return listen(app, system, options)
+
+
+class Served(Protocol):
+    """An ASGI application that holds something open."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def listen(app: Served, system: str, options: argparse.Namespace, *, date_header: bool = True) -> int:
+    """Serve an application on loopback until stopped, and close it. Returns the exit code.
+
+    date_header: False when the application tells the time itself.
+    """
     try:
         listener = socket.create_server((HOST, options.port), backlog=128)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it: no 40 ms an answer
@@ -95,11 +116,11 @@ def main(system: str, create_app: Callable[[Settings], Application], arguments: 
         print(f"{system}: cannot listen on port {options.port}: {error.strerror}. Choose another.", file=sys.stderr)  # noqa: T201
         app.close()
         return 1
-    _serve(app, listener, options)
+    _serve(app, listener, options, date_header)
     return 0
 
 
-def _serve(app: Application, listener: socket.socket, options: argparse.Namespace) -> None:
+def _serve(app: Served, listener: socket.socket, options: argparse.Namespace, date_header: bool) -> None:
     port = listener.getsockname()[1]
     config = uvicorn.Config(
         Droppable(app),
@@ -108,6 +129,7 @@ def _serve(app: Application, listener: socket.socket, options: argparse.Namespac
         lifespan="off",
         proxy_headers=False,
         server_header=False,
+        date_header=date_header,
         timeout_graceful_shutdown=2,
         # Longer than clients keep idle connections: closing first would cost them an answer now and then.
         timeout_keep_alive=75,

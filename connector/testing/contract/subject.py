@@ -33,6 +33,7 @@ class Sample:
     line_key: what a nested line calls its own id. Lines are compared without it; a line that shows it has to keep it.
     steps: fields with choices that only go from one to another, as the system lets them: their choices are not tried.
     several: a write takes more than one call, and the calls are not counted.
+    apart: so does a read of one batch, for the system keeps what a record shows in more than one place.
     """
 
     object: str
@@ -45,6 +46,7 @@ class Sample:
     line_key: str = "id"
     steps: frozenset[str] = frozenset()
     several: bool = False
+    apart: bool = False
 
 
 class Subject(ABC):

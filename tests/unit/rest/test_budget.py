@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.errors import TransientError
-from connector.rest.budget import DAY, Budget, Limits
+from connector.rest.budget import DAY, Budget, Limits, exchange
 
 from .scripted import VirtualClock
 
@@ -174,6 +174,44 @@ def test_after_the_wait_it_names_the_budget_grants_calls_again() -> None:
     assert caught.value.after is not None
     clock.time += caught.value.after
     spend(budget)
+
+
+def test_every_exchange_of_a_call_waits_for_its_turn_and_is_counted() -> None:
+    clock = VirtualClock()
+    budget = Budget("crm", clock, Limits(rate=2.0))
+    with budget.call("write"):
+        for _ in range(3):
+            exchange()
+    assert budget.counts() == {"write": 3}
+    assert clock.slept == [pytest.approx(0.5), pytest.approx(0.5)]
+    exchange()
+    assert budget.counts() == {"write": 3}, "outside of a call nothing is counted"
+
+
+def test_a_call_without_an_exchange_counts_as_one() -> None:
+    budget = Budget("files", VirtualClock())
+    spend(budget)
+    assert budget.counts() == {"list": 1}
+
+
+def test_what_was_begun_is_ended_although_the_day_is_used_up() -> None:
+    budget = Budget("crm", VirtualClock(), Limits(calls_per_day=2, reserve=0.0))
+    with budget.call("write"):
+        for _ in range(3):
+            exchange()
+    with pytest.raises(TransientError, match="3 of 2"):
+        spend(budget)
+
+
+def test_a_long_quiet_asked_for_in_the_middle_of_a_call_ends_it() -> None:
+    budget = Budget("crm", VirtualClock(), Limits(patience=60.0))
+    with budget.call("write"):
+        exchange()
+        budget.hold(3600.0)
+        with pytest.raises(TransientError) as caught:
+            exchange()
+    assert caught.value.after == pytest.approx(3600.0)
+    assert budget.counts() == {"write": 1}
 
 
 def test_calls_of_other_programs_that_the_system_tells_of_count_too() -> None:

@@ -1,0 +1,1 @@
+"""The standard objects as data, and custom ones from their metadata."""

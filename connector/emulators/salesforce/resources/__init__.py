@@ -1,0 +1,1 @@
+"""What answers below /services/data/vNN.0, one module per family of the vendor's resources."""
