@@ -235,9 +235,8 @@ def test_what_waits_in_match_review_is_matched_by_another_rule(tmp_path: Path) -
     with installed(
         tmp_path, ACCOUNTS.replace("match: [tax_id, [name, billing_address.postal_code]]", "match: [name]")
     ) as world:
-        twins = [
-            world.crm.create("companies", name="Zwilling", phone=f"+49 30 55501{n}", currency="EUR") for n in range(2)
-        ]
+        for n in range(2):
+            world.crm.create("companies", name="Zwilling", phone=f"+49 30 55501{n}", currency="EUR")
         world.erp.create("customers", name="Zwilling", phone="+49 30 555010", currency="EUR")
         assert world.run("sync").code == 4
         assert len(world.json("dead-letters", "list")["dead_letters"]) == 3
