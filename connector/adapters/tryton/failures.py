@@ -67,10 +67,14 @@ def rpc_error(place: Place, error: Any, *, write: bool) -> ConnectorError:
             return status_error(place, 500, said, write=write)
 
 
+class NumberTakenError(TransientError):
+    """Another writer drew the same number: nothing was written, and trying again draws another."""
+
+
 def number_taken(error: ConnectorError) -> ConnectorError:
     """The refusal of a party whose number Tryton draws: transient where only that number was taken."""
     if isinstance(error, RejectedError) and _NUMBER_TAKEN.search(str(error)):
-        return TransientError(f"{str(error).rstrip('.')}: two writers drew one number; trying again draws another.")
+        return NumberTakenError(f"{str(error).rstrip('.')}: two writers drew one number; trying again draws another.")
     return error
 
 

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Any, TypeAlias, TypeVar
 
 from connector.adapters.tryton.client import TrytonClient
+from connector.adapters.tryton.failures import NumberTakenError
 from connector.adapters.tryton.kinds import Kind
 from connector.adapters.tryton.wire import Row
 from connector.errors import ConnectorError, NotFoundError, RejectedError, StaleError, TransientError, UncertainError
@@ -162,6 +163,13 @@ def _parted(some: Sequence[T], go: Callable[[Sequence[T]], list[Outcome]], *, al
         return
     except _OWN as error:
         if len(some) == 1:
+            yield Outcome(None, None, error)
+            return
+    except NumberTakenError as error:
+        # Beside busy writers a long transaction is refused again and again, and a short one gets through.
+        if len(some) == 1:
+            if alone:
+                raise
             yield Outcome(None, None, error)
             return
     except ConnectorError as error:

@@ -93,7 +93,10 @@ def test_where_one_of_a_batch_is_refused_each_goes_alone() -> None:
 
 def test_a_number_that_two_writers_drew_is_transient_and_a_given_one_that_is_taken_is_refused() -> None:
     with pytest.raises(TransientError, match="draws another"):
-        create(Client(lambda name, rows: UNIQUE), creating(name="a"), creating(name="b"))
+        create(Client(lambda name, rows: UNIQUE), creating(name="a"))
+    busy = Client(lambda name, rows: UNIQUE if len(rows) > 1 or "b" in str(rows) else None)
+    done, taken = create(busy, creating(name="a"), creating(name="b"))
+    assert (done.error, isinstance(taken.error, TransientError)) == (None, True)
     assert errors(create(Client(lambda name, rows: UNIQUE), creating(name="a", code="7"))) == [RejectedError]
 
 
